@@ -1,0 +1,185 @@
+#pragma once
+
+#include "stream_infer/core/image.hpp"
+#include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/once.hpp"
+#include "stream_infer/core/recycler.hpp"
+#include "stream_infer/core/ref_count.hpp"
+#include "stream_infer/core/stats.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace stream_infer {
+
+class Frame;
+
+namespace detail {
+
+struct FrameAccess;
+
+/// What the frames of one pool share. It lives as long as any of them.
+struct FramePoolState {
+  explicit FramePoolState(std::shared_ptr<SourceCounters> shared) : counters{std::move(shared)} {}
+  virtual ~FramePoolState() = default;
+  FramePoolState(const FramePoolState&) = delete;
+  FramePoolState& operator=(const FramePoolState&) = delete;
+
+  std::shared_ptr<SourceCounters> counters;
+  Recycler<Image> images;
+};
+
+/// One picture: its number, its time, and where its pixels are. Reused through its pool, never freed while a Frame
+/// points to it.
+class FrameState {
+ public:
+  virtual ~FrameState() = default;
+  FrameState(const FrameState&) = delete;
+  FrameState& operator=(const FrameState&) = delete;
+
+  ImageView image() {
+    conversion_.ensure([this] { convert_picture(); });
+    return image_->view();
+  }
+
+  /// Takes the image to be written at once, instead of by a later conversion.
+  ImageSpan write_now() {
+    take_image();
+    conversion_.reset(true);
+    return image_->span();
+  }
+
+  void retain() noexcept { references_.retain(); }
+  void let_go() noexcept {
+    if (references_.let_go()) recycle();
+  }
+
+ protected:
+  FrameState() = default;
+
+  virtual void convert(ImageSpan out) = 0;  ///< writes the picture's pixels as `out` wants them
+  virtual void drop_picture() noexcept = 0;     ///< may be called when it has been dropped already
+  virtual void park(std::shared_ptr<FramePoolState> pool) noexcept = 0;  ///< puts this into `pool` for its next use
+
+ private:
+  friend struct FrameAccess;
+
+  void take_image() {
+    image_ = pool_->images.take();
+    if (!image_) image_ = std::make_unique<Image>();
+    image_->reset(spec_);
+  }
+
+  void convert_picture() {
+    try {
+      take_image();
+      convert(image_->span());
+    } catch (...) {  // out of memory, or a picture that cannot be converted
+      image_.reset();
+      throw;
+    }
+    drop_picture();  // nobody needs the decoded form any more
+    pool_->counters->frames_converted.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  void recycle() noexcept {
+    drop_picture();
+    if (image_) pool_->images.put(std::move(image_));
+    std::shared_ptr<FramePoolState> pool = std::move(pool_);
+    park(std::move(pool));
+  }
+
+  std::uint64_t index_ = 0;
+  Timing timing_;
+  ImageSpec spec_;
+  std::unique_ptr<Image> image_;
+  std::shared_ptr<FramePoolState> pool_;
+  Once<> conversion_;
+  RefCount<> references_;
+};
+
+}  // namespace detail
+
+/// One played picture. A Frame is a small handle: copies share the picture and keep it alive, also after the tracker,
+/// the player and the producer are gone. All methods may be called from any thread at the same time.
+class Frame {
+ public:
+  Frame() = default;  ///< no picture: index 0, time 0, an empty image
+  Frame(const Frame& other) noexcept : state_{other.state_} {
+    if (state_ != nullptr) state_->retain();
+  }
+  Frame(Frame&& other) noexcept : state_{std::exchange(other.state_, nullptr)} {}
+  Frame& operator=(Frame other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  ~Frame() {
+    if (state_ != nullptr) state_->let_go();
+  }
+
+  [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
+
+  [[nodiscard]] inline std::uint64_t index() const noexcept;         ///< 0-based count of played frames
+  [[nodiscard]] inline MediaTime time() const noexcept;              ///< since the source's start
+  [[nodiscard]] inline const Timing& timing() const noexcept;        ///< what the due rule needs
+  [[nodiscard]] inline const ImageSpec& spec() const noexcept;       ///< the image's size and format, without making it
+  [[nodiscard]] int width() const noexcept { return spec().width; }
+  [[nodiscard]] int height() const noexcept { return spec().height; }
+  [[nodiscard]] PixelFormat format() const noexcept { return spec().format; }
+
+  /// The pixels. The first call converts the decoded picture; frames that nobody looks at are never converted. Callers
+  /// that come meanwhile wait for that one conversion. The view is valid for as long as any copy of this Frame lives.
+  /// \throws Error if the picture cannot be converted
+  [[nodiscard]] ImageView image() const { return state_ == nullptr ? ImageView{} : state_->image(); }
+
+  /// Whether two handles share one picture.
+  friend bool operator==(const Frame&, const Frame&) noexcept = default;
+
+ private:
+  friend struct detail::FrameAccess;
+  explicit Frame(detail::FrameState* state) noexcept : state_{state} { state_->retain(); }
+
+  detail::FrameState* state_ = nullptr;
+};
+
+namespace detail {
+
+/// What only pools and the player may do to a frame, before it is shared.
+struct FrameAccess {
+  static Frame begin(FrameState& state, std::shared_ptr<FramePoolState> pool, const ImageSpec& spec, MediaTime time) {
+    state.pool_ = std::move(pool);
+    state.spec_ = spec;
+    state.index_ = 0;
+    state.timing_ = Timing{.time = time};
+    state.conversion_.reset(false);
+    return Frame{&state};
+  }
+  static FrameState& state(const Frame& frame) { return *frame.state_; }
+  static void number(Frame& frame, std::uint64_t index, const Timing& timing) {
+    frame.state_->index_ = index;
+    frame.state_->timing_ = timing;
+  }
+  static std::uint64_t index(const FrameState& state) { return state.index_; }
+  static const Timing& timing(const FrameState& state) { return state.timing_; }
+  static const ImageSpec& spec(const FrameState& state) { return state.spec_; }
+};
+
+}  // namespace detail
+
+inline std::uint64_t Frame::index() const noexcept {
+  return state_ == nullptr ? 0 : detail::FrameAccess::index(*state_);
+}
+inline const Timing& Frame::timing() const noexcept {
+  static constexpr Timing none{};
+  return state_ == nullptr ? none : detail::FrameAccess::timing(*state_);
+}
+inline MediaTime Frame::time() const noexcept { return timing().time; }
+inline const ImageSpec& Frame::spec() const noexcept {
+  static constexpr ImageSpec none{};
+  return state_ == nullptr ? none : detail::FrameAccess::spec(*state_);
+}
+
+}  // namespace stream_infer

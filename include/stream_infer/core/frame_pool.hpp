@@ -1,0 +1,84 @@
+#pragma once
+
+#include "stream_infer/core/frame.hpp"
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <utility>
+
+namespace stream_infer {
+
+/// Where a frame's pixels are before anybody looks at them: a decoded picture, a camera's buffer, a surface on a GPU.
+///
+/// 1. `convert(out)` writes the pixels in the size and format of `out`; it may throw. Called at most once at a time, from
+///    any thread.
+/// 2. `drop()` lets go of what is held, if anything, so that the object can be used for another frame. Any thread.
+template <class P>
+concept Picture = std::movable<P> && requires(P& picture, ImageSpan out) {
+  picture.convert(out);
+  { picture.drop() } noexcept;
+};
+
+/// For frames whose image is written when they are made.
+struct NoPicture {
+  void convert(ImageSpan) {}
+  void drop() noexcept {}
+};
+
+/// Makes frames and reuses them, their pictures and their images, so that a steady play allocates nothing. For those who
+/// write a Reader of their own. Frames may outlive the pool. One thread makes frames; they may be let go on any.
+template <Picture P = NoPicture>
+class FramePool {
+ public:
+  /// \param counters  where conversions are counted; null makes its own
+  /// \param make      makes the pictures that the pool reuses
+  explicit FramePool(
+      std::shared_ptr<SourceCounters> counters = nullptr, std::function<P()> make = [] { return P{}; })
+      : make_{std::move(make)},
+        shared_{std::make_shared<Shared>(counters ? std::move(counters) : std::make_shared<SourceCounters>())} {}
+
+  /// A frame at `time` whose pixels will be converted on first use from what `fill(picture)` puts into the picture.
+  template <std::invocable<P&> Fill>
+  [[nodiscard]] Frame make_lazy(const ImageSpec& spec, MediaTime time, Fill&& fill) {
+    std::unique_ptr<Node> node = shared_->nodes.take();
+    if (!node) node = std::make_unique<Node>(make_());
+    Node& owned = *node.release();  // from here the frame owns it
+    Frame frame = detail::FrameAccess::begin(owned, shared_, spec, time);
+    std::forward<Fill>(fill)(owned.picture);
+    return frame;
+  }
+
+  /// A frame at `time` whose image `write(ImageSpan)` fills now.
+  template <std::invocable<ImageSpan> Write>
+  [[nodiscard]] Frame make(const ImageSpec& spec, MediaTime time, Write&& write) {
+    Frame frame = make_lazy(spec, time, [](P&) {});
+    std::forward<Write>(write)(detail::FrameAccess::state(frame).write_now());
+    return frame;
+  }
+
+  [[nodiscard]] const std::shared_ptr<SourceCounters>& counters() const { return shared_->counters; }
+
+ private:
+  struct Node;
+
+  struct Shared final : detail::FramePoolState {
+    using detail::FramePoolState::FramePoolState;
+    detail::Recycler<Node> nodes;
+  };
+
+  struct Node final : detail::FrameState {
+    explicit Node(P made) : picture{std::move(made)} {}
+    void convert(ImageSpan out) override { picture.convert(out); }
+    void drop_picture() noexcept override { picture.drop(); }
+    void park(std::shared_ptr<detail::FramePoolState> pool) noexcept override {
+      static_cast<Shared&>(*pool).nodes.put(std::unique_ptr<Node>{this});  // our `pool` outlives the put
+    }
+    P picture;
+  };
+
+  std::function<P()> make_;
+  std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace stream_infer

@@ -1,0 +1,122 @@
+#pragma once
+
+#include "stream_infer/core/clock.hpp"
+
+#include <condition_variable>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+
+namespace stream_infer {
+
+/// A clock that moves only when told to, so that a realtime run can be repeated to the bit and needs no real time.
+///
+/// It wakes one sleeper at a time, in the order of their deadlines, and goes on only when everybody it woke has gone
+/// back to sleep or ended its work. An algorithm can imitate slowness by `clock.sleep_until(clock.now() + 80ms, {})`.
+///
+///     si::ManualClock clock;
+///     si::Player player{producer, tracker, "clip.mp4", clock};
+///     std::jthread time{[&](std::stop_token stop) { clock.run(stop); }};   // as fast as the work allows
+///     inference.start(player, {.mode = si::Mode::realtime});
+///
+/// Copies share one time. Every method may be called from any thread.
+class ManualClock {
+ public:
+  [[nodiscard]] MediaTime now() const {
+    const std::lock_guard lock{shared_->mutex};
+    return shared_->now;
+  }
+
+  bool sleep_until(MediaTime time, const std::stop_token& stop) {
+    State& state = *shared_;
+    std::unique_lock lock{state.mutex};
+    if (stop.stop_requested()) return false;
+    if (state.now >= time) return true;
+    const auto self = state.sleepers.insert(state.sleepers.end(), Sleeper{time, state.now, false});
+    --state.working;
+    state.changed.notify_all();
+    state.changed.wait(lock, stop, [&] { return self->woken; });
+    if (!self->woken) ++state.working;  // who wakes a sleeper counts it as working already; a stop does not
+    const bool reached = self->woken;
+    state.sleepers.erase(self);
+    return reached;
+  }
+
+  void begin_work() {
+    const std::lock_guard lock{shared_->mutex};
+    ++shared_->working;
+  }
+
+  void end_work() {
+    const std::lock_guard lock{shared_->mutex};
+    --shared_->working;
+    shared_->changed.notify_all();
+  }
+
+  void settle() {
+    std::unique_lock lock{shared_->mutex};
+    shared_->changed.wait(lock, [this] { return shared_->working <= 1; });
+  }
+
+  /// Moves time on by `step`. Blocks until everything that happens within it has happened.
+  void advance(MediaTime step) {
+    State& state = *shared_;
+    std::unique_lock lock{state.mutex};
+    const MediaTime target = state.now + step;
+    for (;;) {
+      state.changed.wait(lock, [&] { return state.working <= 0; });
+      Sleeper* next = state.next();
+      if (next == nullptr || next->deadline > target) break;
+      state.wake(*next);
+    }
+    state.now = target;
+  }
+
+  /// Jumps from deadline to deadline for as long as somebody sleeps on this clock; returns when `stop` is requested.
+  void run(const std::stop_token& stop) {
+    State& state = *shared_;
+    std::unique_lock lock{state.mutex};
+    const auto everybody_sleeps = [&] { return state.working <= 0 && state.next() != nullptr; };
+    while (state.changed.wait(lock, stop, everybody_sleeps)) state.wake(*state.next());
+  }
+
+ private:
+  struct Sleeper {
+    MediaTime deadline;
+    MediaTime since;
+    bool woken;
+  };
+
+  struct State {
+    /// Who wakes next: the earliest deadline; of equal ones, who has slept longest.
+    Sleeper* next() {
+      Sleeper* found = nullptr;
+      for (Sleeper& sleeper : sleepers)
+        if (!sleeper.woken && (found == nullptr || sleeper.deadline < found->deadline ||
+                               (sleeper.deadline == found->deadline && sleeper.since < found->since)))
+          found = &sleeper;
+      return found;
+    }
+
+    void wake(Sleeper& sleeper) {
+      now = sleeper.deadline;
+      sleeper.woken = true;
+      ++working;
+      changed.notify_all();
+    }
+
+    std::mutex mutex;
+    std::condition_variable_any changed;
+    MediaTime now{0};
+    std::int64_t working = 0;
+    std::list<Sleeper> sleepers;
+  };
+
+  std::shared_ptr<State> shared_ = std::make_shared<State>();
+};
+
+static_assert(Clock<ManualClock>);
+
+}  // namespace stream_infer

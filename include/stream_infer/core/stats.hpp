@@ -1,0 +1,115 @@
+#pragma once
+
+#include "stream_infer/core/media_time.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace stream_infer {
+
+/// What a Reader counts while it works; shared with the frames that it made, because pixels are converted when somebody
+/// looks at them, which may be after the reader is gone. Any thread may read it at any time.
+struct SourceCounters {
+  std::atomic<std::uint64_t> packets_read{0};      ///< compressed pictures taken from the container
+  std::atomic<std::uint64_t> packets_decoded{0};   ///< of those, handed to the decoder
+  std::atomic<std::uint64_t> frames_decoded{0};    ///< pictures that came out of it
+  std::atomic<std::uint64_t> frames_converted{0};  ///< pictures whose pixels somebody looked at
+  std::atomic<std::uint64_t> frames_damaged{0};    ///< decoded with errors concealed, and handed on
+  std::atomic<std::uint64_t> decode_errors{0};     ///< packets that the decoder refused
+  std::atomic<bool> truncated{false};              ///< the file ends before its own index says so
+};
+
+/// Why a frame that came from the reader was not played.
+struct Skips {
+  std::uint64_t rate = 0;      ///< thinned out by the play rate
+  std::uint64_t position = 0;  ///< before the start position (decoding starts at the key frame before it)
+  std::uint64_t tracker = 0;   ///< readers of the FrameTracker held every spare node
+  std::uint64_t stopped = 0;   ///< it waited for its time when the play was stopped
+
+  [[nodiscard]] std::uint64_t total() const { return rate + position + tracker + stopped; }
+  friend bool operator==(const Skips&, const Skips&) = default;
+};
+
+/// What became of the source in one play. `frames_seen == frames_played + skipped.total()` at every end.
+struct SourceStats {
+  std::uint64_t packets_read = 0;
+  std::uint64_t packets_decoded = 0;
+  std::uint64_t frames_decoded = 0;
+  std::uint64_t frames_converted = 0;
+  std::uint64_t frames_damaged = 0;
+  std::uint64_t decode_errors = 0;
+  bool truncated = false;
+  std::uint64_t frames_seen = 0;    ///< frames that came from the reader
+  std::uint64_t frames_played = 0;  ///< of those, numbered and put into the tracker
+  Skips skipped;
+
+  void take(const SourceCounters& from) {
+    packets_read = from.packets_read.load(std::memory_order_relaxed);  // counts: nothing is published through them
+    packets_decoded = from.packets_decoded.load(std::memory_order_relaxed);
+    frames_decoded = from.frames_decoded.load(std::memory_order_relaxed);
+    frames_converted = from.frames_converted.load(std::memory_order_relaxed);
+    frames_damaged = from.frames_damaged.load(std::memory_order_relaxed);
+    decode_errors = from.decode_errors.load(std::memory_order_relaxed);
+    truncated = from.truncated.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool adds_up() const { return frames_seen == frames_played + skipped.total(); }
+};
+
+/// Dues that did not become runs, by cause.
+struct Misses {
+  std::uint64_t gap = 0;          ///< a gap in the stream made one frame pass several dues: it runs once
+  std::uint64_t warm_up = 0;      ///< the play had not yet as many frames as the window needs
+  std::uint64_t busy = 0;         ///< a later due came before the algorithm was free
+  std::uint64_t overwritten = 0;  ///< a frame of the window had left the tracker
+
+  [[nodiscard]] std::uint64_t total() const { return gap + warm_up + busy + overwritten; }
+  friend bool operator==(const Misses&, const Misses&) = default;
+};
+
+/// What became of one algorithm's dues. `dues == runs + failures + missed.total()` at every end.
+struct AlgoStats {
+  std::string name;
+  std::uint64_t dues = 0;
+  std::uint64_t runs = 0;             ///< run() returned
+  std::uint64_t failures = 0;         ///< run() threw
+  Misses missed;
+  std::uint64_t export_failures = 0;  ///< of the runs, those whose record the exporter threw at
+  MediaTime run_time{};               ///< wall time spent in run(), summed
+  MediaTime longest_run{};            ///< the longest of them
+  std::string last_error;             ///< what the latest failure said
+
+  [[nodiscard]] bool adds_up() const { return dues == runs + failures + missed.total(); }
+};
+
+inline std::ostream& operator<<(std::ostream& out, const AlgoStats& algo) {
+  out << algo.name << ": " << algo.dues << " due, " << algo.runs << " run";
+  const auto say = [&out](std::uint64_t count, std::string_view what) {
+    if (count != 0) out << ", " << count << ' ' << what;
+  };
+  say(algo.failures, "failed");
+  say(algo.missed.gap, "missed in gaps");
+  say(algo.missed.warm_up, "missed at warm-up");
+  say(algo.missed.busy, "missed while busy");
+  say(algo.missed.overwritten, "missed as overwritten");
+  say(algo.export_failures, "not exported");
+  if (!algo.last_error.empty()) out << " (last error: " << algo.last_error << ')';
+  return out;
+}
+
+inline std::ostream& operator<<(std::ostream& out, const SourceStats& source) {
+  out << "source: " << source.frames_played << " of " << source.frames_seen << " frames played, "
+      << source.frames_converted << " converted, " << source.packets_decoded << " of " << source.packets_read
+      << " packets decoded";
+  if (source.decode_errors != 0) out << ", " << source.decode_errors << " refused";
+  if (source.frames_damaged != 0) out << ", " << source.frames_damaged << " frames damaged";
+  if (source.skipped.tracker != 0) out << ", " << source.skipped.tracker << " frames dropped by the tracker";
+  if (source.truncated) out << ", truncated";
+  return out;
+}
+
+}  // namespace stream_infer

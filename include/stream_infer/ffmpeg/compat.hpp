@@ -1,0 +1,46 @@
+#pragma once
+
+// Every difference between the supported versions of FFmpeg, 4.4 to 8, behind a named function or type.
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavdevice/avdevice.h>
+#include <libavformat/avformat.h>
+#include <libavutil/avstring.h>
+#include <libavutil/avutil.h>
+#include <libavutil/display.h>
+#include <libavutil/frame.h>
+#include <libavutil/imgutils.h>
+#include <libavutil/opt.h>
+#include <libavutil/parseutils.h>
+#include <libswscale/swscale.h>
+}
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace stream_infer::ffmpeg::compat {
+
+/// `const AVInputFormat` since 5.0, `AVInputFormat` before; as avformat_open_input() wants it.
+using InputFormat = std::remove_pointer_t<decltype(av_find_input_format(""))>;
+
+/// Likewise for what av_find_best_stream() and avcodec_find_decoder() give.
+using Codec = std::remove_pointer_t<decltype(avcodec_find_decoder(AV_CODEC_ID_NONE))>;
+
+/// The container's display matrix of a stream (nine numbers), or null.
+[[nodiscard]] inline const std::int32_t* display_matrix(const AVStream& stream) {
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 102)  // FFmpeg 6.1
+  const AVPacketSideData* data =
+      av_packet_side_data_get(stream.codecpar->coded_side_data, stream.codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+  if (data == nullptr || data->size < 9 * sizeof(std::int32_t)) return nullptr;
+  return reinterpret_cast<const std::int32_t*>(data->data);
+#else
+  std::conditional_t<(LIBAVFORMAT_VERSION_MAJOR >= 59), std::size_t, int> size = 0;  // int before FFmpeg 5
+  const std::uint8_t* data = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+  if (data == nullptr || static_cast<std::size_t>(size) < 9 * sizeof(std::int32_t)) return nullptr;
+  return reinterpret_cast<const std::int32_t*>(data);
+#endif
+}
+
+}  // namespace stream_infer::ffmpeg::compat

@@ -1,0 +1,135 @@
+#pragma once
+
+#include "stream_infer/core/error.hpp"
+#include "stream_infer/core/image.hpp"
+#include "stream_infer/core/recycler.hpp"
+#include "stream_infer/ffmpeg/error.hpp"
+#include "stream_infer/ffmpeg/handle.hpp"
+#include "stream_infer/ffmpeg/orientation.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace stream_infer::ffmpeg {
+
+[[nodiscard]] constexpr AVPixelFormat to_av(PixelFormat format) {
+  switch (format) {
+    case PixelFormat::bgr24: return AV_PIX_FMT_BGR24;
+    case PixelFormat::rgb24: return AV_PIX_FMT_RGB24;
+    case PixelFormat::bgra32: return AV_PIX_FMT_BGRA;
+    case PixelFormat::rgba32: return AV_PIX_FMT_RGBA;
+    case PixelFormat::gray8: return AV_PIX_FMT_GRAY8;
+  }
+  return AV_PIX_FMT_NONE;
+}
+
+/// Turns decoded pictures into images: size, format, colours, and upright. It keeps the scaler for the kind of picture
+/// that it saw last, and makes another one when size, format, colour space or range change. For one thread at a time.
+///
+/// Colours follow the picture's own matrix and range; where it names none, BT.601 in limited range, as FFmpeg and OpenCV
+/// take it. An alpha channel that the image has no place for is left out, not blended.
+class Converter {
+ public:
+  /// \throws Error  for a picture that cannot be converted
+  void convert(const AVFrame& from, const Orientation& orientation, ImageSpan to) {
+    if (orientation.upright()) return scale(from, to);
+    ImageSpec lying = to.spec();
+    if (orientation.transpose) std::swap(lying.width, lying.height);
+    scratch_.reset(lying);
+    scale(from, scratch_.span());
+    orientation.apply(std::as_const(scratch_).view(), to);
+  }
+
+ private:
+  struct Kind {
+    int from_width, from_height, from_format, colour_space, range, to_width, to_height, to_format;
+    friend bool operator==(const Kind&, const Kind&) = default;
+  };
+
+  void scale(const AVFrame& from, ImageSpan to) {
+    const Kind kind{from.width, from.height, from.format, from.colorspace, from.color_range,
+                    to.width,   to.height,   to_av(to.format)};
+    if (!scaler_ || kind != kind_) prepare(kind);
+    std::array<std::uint8_t*, 4> planes{to.data};
+    std::array<int, 4> strides{static_cast<int>(to.stride)};
+    const int rows = sws_scale(scaler_.get(), from.data, from.linesize, 0, from.height, planes.data(), strides.data());
+    if (rows < 0) throw make_error(rows, "convert", {}, describe(kind));
+  }
+
+  void prepare(const Kind& kind) {
+    scaler_.reset(sws_getContext(kind.from_width, kind.from_height, static_cast<AVPixelFormat>(kind.from_format),
+                                 kind.to_width, kind.to_height, static_cast<AVPixelFormat>(kind.to_format),
+                                 algorithm(kind), nullptr, nullptr, nullptr));
+    if (!scaler_) throw Error{Errc::unsupported, "convert", {}, describe(kind)};
+    set_colours(kind);
+    kind_ = kind;
+  }
+
+  /// For smaller pictures the area filter is both the best and the cheapest; for larger ones it shows blocks.
+  static int algorithm(const Kind& kind) {
+    if (kind.to_width == kind.from_width && kind.to_height == kind.from_height) return SWS_POINT;
+    const bool smaller = kind.to_width <= kind.from_width && kind.to_height <= kind.from_height;
+    return smaller ? SWS_AREA : SWS_BICUBIC;
+  }
+
+  void set_colours(const Kind& kind) {
+    int* table = nullptr;
+    int* inverse = nullptr;
+    int from_range = 0, to_range = 0, brightness = 0, contrast = 0, saturation = 0;
+    if (sws_getColorspaceDetails(scaler_.get(), &inverse, &from_range, &table, &to_range, &brightness, &contrast,
+                                 &saturation) < 0)
+      return;  // not a conversion between YUV and RGB: nothing to set
+    if (kind.range != AVCOL_RANGE_UNSPECIFIED) from_range = kind.range == AVCOL_RANGE_JPEG ? 1 : 0;
+    const int space = kind.colour_space == AVCOL_SPC_UNSPECIFIED ? SWS_CS_DEFAULT : kind.colour_space;
+    sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(space), from_range, table, to_range, brightness, contrast,
+                             saturation);
+  }
+
+  static std::string describe(const Kind& kind) {
+    const char* from = av_get_pix_fmt_name(static_cast<AVPixelFormat>(kind.from_format));
+    const char* to = av_get_pix_fmt_name(static_cast<AVPixelFormat>(kind.to_format));
+    const auto size = [](int width, int height) { return std::to_string(width) + "x" + std::to_string(height); };
+    return std::string{"from "} + size(kind.from_width, kind.from_height) + ' ' + (from != nullptr ? from : "unknown") +
+           " to " + size(kind.to_width, kind.to_height) + ' ' + (to != nullptr ? to : "unknown");
+  }
+
+  UniqueScaler scaler_;
+  Kind kind_{};
+  Image scratch_;
+};
+
+/// A decoded picture waiting to be looked at: what the frames of FFmpegProducer hold.
+class DecodedPicture {
+ public:
+  using Converters = stream_infer::detail::Recycler<Converter, 16>;
+
+  explicit DecodedPicture(std::shared_ptr<Converters> converters) : converters_{std::move(converters)} {}
+
+  /// Takes what `decoded` refers to.
+  void take(AVFrame& decoded, const Orientation& orientation) {
+    av_frame_move_ref(frame_.get(), &decoded);
+    orientation_ = orientation;
+  }
+
+  void convert(ImageSpan out) {
+    // Frames may be looked at by several threads at once: each takes a converter of its own.
+    std::unique_ptr<Converter> converter = converters_->take();
+    if (!converter) converter = std::make_unique<Converter>();
+    converter->convert(*frame_, orientation_, out);
+    converters_->put(std::move(converter));
+  }
+
+  void drop() noexcept { av_frame_unref(frame_.get()); }
+
+ private:
+  UniqueFrame frame_ = make_frame();
+  Orientation orientation_;
+  std::shared_ptr<Converters> converters_;
+};
+
+}  // namespace stream_infer::ffmpeg

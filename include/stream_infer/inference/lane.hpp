@@ -1,0 +1,239 @@
+#pragma once
+
+#include "stream_infer/algo/load_algo.hpp"
+#include "stream_infer/core/error.hpp"
+#include "stream_infer/core/frame.hpp"
+#include "stream_infer/core/name.hpp"
+#include "stream_infer/core/stats.hpp"
+#include "stream_infer/exporter/record.hpp"
+#include "stream_infer/schedule/due.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace stream_infer::detail {
+
+/// One algorithm's runs: finds its dues, takes their windows, calls it, and keeps account. Used by one thread at a time;
+/// only stats() and due_at() may be called by any.
+///
+/// Frames need not be shown to it one by one. Every frame's Timing tells how many dues lie before it, so a lane that was
+/// away counts what it passed over when it comes back.
+template <class Loaded>
+class Lane {
+ public:
+  using Value = typename Loaded::Value;
+
+  /// Calls the algorithm's init(). \throws Error if that throws, or for a schedule that makes no sense
+  template <class Tracker>
+  Lane(Loaded&& loaded, const Tracker& tracker)
+      : name_{std::move(loaded.name)},
+        algo_{std::forward<typename Loaded::Algorithm>(loaded.algo)},
+        sampling_{loaded.schedule.sampling()},
+        rule_{loaded.schedule.interval},
+        window_{(check(name_, loaded.schedule), Loaded::Shape::storage(loaded.schedule))} {
+    if (sampling_.span() > tracker.capacity())
+      throw Error{Errc::window_too_long, "load_algo", name_,
+                  "its window reaches over " + std::to_string(sampling_.span()) + " frames, and the FrameTracker holds " +
+                      std::to_string(tracker.capacity()) + ": make the tracker larger, or the window shorter"};
+    stats_.name = std::string{name_.view()};
+  }
+
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  void init() {
+    if constexpr (requires { algo_.init(); }) {
+      try {
+        algo_.init();
+      } catch (...) {
+        std::throw_with_nested(
+            Error{Errc::algorithm_failed, "init", name_, message_of(std::current_exception())});
+      }
+    }
+  }
+
+  /// Whether a due ends at this frame. Any thread.
+  [[nodiscard]] bool due_at(const Frame& frame) const { return rule_.dues_at(frame.timing()) > 0; }
+
+  /// Runs the due that ends at `frame`, if there is one; what lies before it and was not shown counts as passed over.
+  /// `timing` is the frame's, or one with another play rate. Returns whether the algorithm ran.
+  template <std::size_t I, class Tracker, class Outlet>
+  bool take(const Frame& frame, const Timing& timing, const Tracker& tracker, Outlet& outlet) {
+    follow_play(tracker);
+    const std::uint64_t here = rule_.dues_at(timing);
+    if (here == 0) return false;
+    account(frame.index(), timing, here);
+    return run_due<I>(frame, tracker, outlet);
+  }
+
+  /// Runs the latest due that has come up since the last call; those before it are passed over. Returns whether the
+  /// algorithm ran.
+  template <std::size_t I, class Tracker, class Outlet>
+  bool catch_up(const Tracker& tracker, Outlet& outlet) {
+    Frame due;
+    return find_latest(tracker, due) && take<I>(due, due.timing(), tracker, outlet);
+  }
+
+  /// Counts the dues that have come up since the last call as passed over.
+  template <class Tracker>
+  void pass_over(const Tracker& tracker) {
+    Frame due;
+    if (!find_latest(tracker, due)) return;
+    account(due.index(), due.timing(), rule_.dues_at(due.timing()));
+    edit([](AlgoStats& stats) { ++stats.missed.busy; });
+  }
+
+  /// Runs now, on the newest frames, due or not; counts as a due of its own.
+  template <std::size_t I, class Tracker, class Outlet>
+  bool run_now(const Tracker& tracker, Outlet& outlet) {
+    edit([](AlgoStats& stats) { ++stats.dues; });
+    return run_due<I>(tracker.latest(), tracker, outlet);
+  }
+
+  [[nodiscard]] const Name& name() const { return name_; }
+
+  /// The counts so far. Any thread.
+  [[nodiscard]] AlgoStats stats() const {
+    const std::lock_guard lock{stats_mutex_};
+    return stats_;
+  }
+  void reset_stats() {
+    edit([this](AlgoStats& stats) {
+      stats = AlgoStats{};
+      stats.name = std::string{name_.view()};
+    });
+  }
+
+ private:
+  template <class F>
+  void edit(F change) {
+    const std::lock_guard lock{stats_mutex_};  // per due, not per frame; contended only by stats()
+    change(stats_);
+  }
+
+  /// Forgets the play of before, if the tracker is in another one; the counts go on.
+  template <class Tracker>
+  void follow_play(const Tracker& tracker) {
+    if (const std::uint64_t play = tracker.play(); play != play_) {
+      play_ = play;
+      next_ = 0;
+      accounted_ = 0;
+    }
+  }
+
+  /// The latest due frame among those not yet looked at. Where there is none in the tracker any more but some were
+  /// overwritten unseen, counts them.
+  template <class Tracker>
+  bool find_latest(const Tracker& tracker, Frame& due) {
+    follow_play(tracker);
+    const std::uint64_t end = tracker.end();
+    Frame oldest;
+    for (std::uint64_t i = end; i > next_; --i) {
+      Frame frame = tracker.frame(i - 1);
+      if (!frame) break;
+      if (due_at(frame)) {
+        due = std::move(frame);
+        return true;
+      }
+      oldest = std::move(frame);
+    }
+    if (!oldest) return false;  // nothing new, or the writer laps us: the next look will find frames
+    const std::uint64_t before = rule_.dues_before(oldest.index(), oldest.timing());
+    if (before > accounted_) {
+      const std::uint64_t lost = before - accounted_;
+      edit([lost](AlgoStats& stats) {
+        stats.dues += lost;
+        stats.missed.overwritten += 1;
+        stats.missed.busy += lost - 1;
+      });
+      accounted_ = before;
+    }
+    next_ = end;
+    return false;
+  }
+
+  /// Counts the dues up to the frame of `timing`, of which `here` end at it: all but one of those are misses.
+  void account(std::uint64_t index, const Timing& timing, std::uint64_t here) {
+    const std::uint64_t before = rule_.dues_before(index, timing);
+    const std::uint64_t passed = before > accounted_ ? before - accounted_ : 0;
+    edit([&](AlgoStats& stats) {
+      stats.dues += passed + here;
+      stats.missed.busy += passed;
+      stats.missed.gap += here - 1;
+    });
+    accounted_ = before + here;
+    next_ = index + 1;
+  }
+
+  template <std::size_t I, class Tracker, class Outlet>
+  bool run_due(const Frame& last, const Tracker& tracker, Outlet& outlet) {
+    if (!last || last.index() + 1 < sampling_.span()) {
+      edit([](AlgoStats& stats) { ++stats.missed.warm_up; });
+      return false;
+    }
+    if (!tracker.window(last.index(), sampling_.frame_step, window_)) {
+      edit([](AlgoStats& stats) { ++stats.missed.overwritten; });
+      return false;
+    }
+    run<I>(last, outlet);
+    std::ranges::fill(window_, Frame{});  // keep no pixels alive between runs
+    return true;
+  }
+
+  template <std::size_t I, class Outlet>
+  void run(const Frame& last, Outlet& outlet) {
+    const auto begin = std::chrono::steady_clock::now();
+    try {
+      if constexpr (std::is_void_v<Value>) {
+        algo_.run(Loaded::Shape::argument(window_));
+        ran(begin);
+      } else {
+        const Record<Value> record{last.time(), last.index(), name_, algo_.run(Loaded::Shape::argument(window_))};
+        ran(begin);
+        if (std::string message = outlet.template collect<I>(record); !message.empty())
+          edit([&](AlgoStats& stats) {
+            ++stats.export_failures;
+            stats.last_error = std::move(message);
+          });
+      }
+    } catch (...) {
+      RunError error{last.time(), last.index(), name_, {}, std::current_exception()};
+      edit([&](AlgoStats& stats) {
+        ++stats.failures;
+        stats.last_error = message_of(error.exception);
+      });
+      outlet.fail(std::move(error));
+    }
+  }
+
+  void ran(std::chrono::steady_clock::time_point begin) {
+    const MediaTime took = std::chrono::steady_clock::now() - begin;
+    edit([took](AlgoStats& stats) {
+      ++stats.runs;
+      stats.run_time += took;
+      stats.longest_run = std::max(stats.longest_run, took);
+    });
+  }
+
+  Name name_;
+  typename Loaded::Algorithm algo_;
+  Sampling sampling_;
+  DueRule rule_;
+  typename Loaded::Shape::Storage window_;
+
+  std::uint64_t play_ = 0;       // the tracker's number of the play that the next two are of
+  std::uint64_t next_ = 0;       // the first frame not yet looked at
+  std::uint64_t accounted_ = 0;  // dues of the play that have been counted
+
+  mutable std::mutex stats_mutex_;
+  AlgoStats stats_;
+};
+
+}  // namespace stream_infer::detail

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "stream_infer/core/clock.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <thread>
+#include <utility>
+
+namespace stream_infer::detail {
+
+/// The thread of one lane in realtime. It sleeps until post() says that a due has come up, and then calls `work` until
+/// no further post has come meanwhile. post() never waits. On a clock that is driven by hand, the lane counts as working
+/// from the post to its return to sleep.
+template <Clock C>
+class LaneThread {
+ public:
+  LaneThread(C clock, std::function<void()> work) : clock_{std::move(clock)}, work_{std::move(work)} {
+    thread_ = std::thread{[this] { loop(); }};  // last: the thread uses all of the above
+  }
+
+  LaneThread(const LaneThread&) = delete;
+  LaneThread& operator=(const LaneThread&) = delete;
+  ~LaneThread() { finish(); }
+
+  /// There is something to do. Any thread.
+  void post() {
+    clock_.begin_work();
+    // seq_cst, also below: the exchange and the lane's going idle are ordered, and notify_one() sees a waiter
+    if (state_.exchange(State::posted) == State::idle)
+      state_.notify_one();
+    else
+      clock_.end_work();  // it is awake, counted as working, and will look again
+  }
+
+  /// Lets it do what has been posted, and ends the thread.
+  void finish() {
+    if (!thread_.joinable()) return;
+    finishing_.store(true, std::memory_order_release);  // seen by the lane through the post that follows
+    post();
+    thread_.join();
+  }
+
+ private:
+  enum class State : std::uint32_t { idle, working, posted };
+
+  void loop() {
+    for (bool last = false; !last;) {
+      state_.wait(State::idle);
+      State expected{};
+      do {
+        state_.exchange(State::working);  // an exchange, not a store: sees what was done before every post so far
+        last = finishing_.load(std::memory_order_acquire);
+        work_();
+        expected = State::working;
+      } while (!state_.compare_exchange_strong(expected, State::idle));
+      clock_.end_work();
+    }
+  }
+
+  C clock_;
+  std::function<void()> work_;
+  std::atomic<State> state_{State::idle};
+  std::atomic<bool> finishing_{false};
+  std::thread thread_;
+};
+
+}  // namespace stream_infer::detail

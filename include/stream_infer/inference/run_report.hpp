@@ -1,0 +1,46 @@
+#pragma once
+
+#include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/stats.hpp"
+#include "stream_infer/player/play_status.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <ostream>
+#include <vector>
+
+namespace stream_infer {
+
+enum class Mode : std::uint8_t {
+  offline,   ///< a serial loop, as fast as the machine goes; every due runs
+  realtime,  ///< playing keeps the stream's pace and never waits; every algorithm runs on a thread of its own
+};
+
+/// What Inference::start did. All accounts add up, whatever the end was.
+struct RunReport {
+  Mode mode = Mode::offline;
+  PlayState end = PlayState::idle;       ///< ended, stopped or failed
+  SourceStats source{};
+  std::vector<AlgoStats> algos{};        ///< in the order of loading
+  std::uint64_t process_skipped = 0;     ///< realtime: played frames that the process hook was too slow to see
+  MediaTime media_time{};                ///< media time played through: of the last frame, less the start position
+  std::chrono::nanoseconds wall_time{};  ///< from start() to its end, opening included
+
+  [[nodiscard]] bool adds_up() const {
+    return source.adds_up() && std::ranges::all_of(algos, [](const AlgoStats& algo) { return algo.adds_up(); });
+  }
+};
+
+inline std::ostream& operator<<(std::ostream& out, const RunReport& report) {
+  const double wall = std::chrono::duration<double>{report.wall_time}.count();
+  const double media = std::chrono::duration<double>{report.media_time}.count();
+  out << to_string(report.end) << " after " << to_hms(report.media_time) << " of video in " << wall << " s";
+  if (wall > 0) out << " (" << media / wall << " x real time)";
+  out << '\n' << report.source << '\n';
+  for (const AlgoStats& algo : report.algos) out << algo << '\n';
+  if (report.process_skipped != 0) out << "process hook: " << report.process_skipped << " frames skipped\n";
+  return out;
+}
+
+}  // namespace stream_infer

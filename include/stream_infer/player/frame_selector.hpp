@@ -1,0 +1,101 @@
+#pragma once
+
+#include "stream_infer/core/error.hpp"
+#include "stream_infer/core/media_time.hpp"
+#include "stream_infer/producer/producer.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <sstream>
+#include <string>
+
+namespace stream_infer {
+
+/// Which of a source's frames are played. Without a play rate, or with one at or above the source's, all of them.
+/// Otherwise tick k is at k / fps and plays the first frame with PTS >= tick - ε that no earlier tick played and that
+/// comes before the next tick; a tick without one plays nothing. Frames before the start position are not played, and
+/// what is played from there on is what a play from the start would have played.
+class FrameSelector {
+ public:
+  enum class Verdict : std::uint8_t { play, skip_rate, skip_position };
+
+  FrameSelector(std::optional<Rational> fps, const SourceInfo& info, MediaTime position)
+      : position_{position}, tolerance_{tolerance_of(info.time_base, info.fps.value_or(Rational{}))} {
+    if (fps && (!info.fps || *fps < *info.fps)) thin_ = fps;
+    rate_ = thin_ ? *thin_ : info.fps.value_or(Rational{});
+    period_ = period_of(rate_);
+    previous_ = -period_ - tolerance_;  // no due lies before the start of the source
+  }
+
+  /// \throws Error for a rate or position that makes no sense
+  static void check(std::optional<Rational> fps, MediaTime position, const std::string& source) {
+    if (fps && !fps->is_positive()) {
+      std::ostringstream reason;
+      reason << "the play rate must be positive, not " << *fps << "; leave fps out to play every frame";
+      throw Error{Errc::invalid_argument, "play", source, reason.str()};
+    }
+    if (position < MediaTime{0}) throw Error{Errc::invalid_argument, "play", source, "the position must not be negative"};
+  }
+
+  /// Where the reader should start, so that the tick which the position falls into is seen from its beginning.
+  [[nodiscard]] static MediaTime open_at(std::optional<Rational> fps, MediaTime position) {
+    if (!fps || position <= MediaTime{0}) return position;
+    const detail::int128 tick = detail::floor_div(detail::int128{position.count()} * fps->num(), scale(*fps));
+    return MediaTime{static_cast<std::int64_t>(detail::floor_div(tick * scale(*fps), fps->num()))};
+  }
+
+  /// The play rate: the given one, or the source's; 0 if neither is known.
+  [[nodiscard]] Rational rate() const { return rate_; }
+
+  /// What to do with the next frame of the source, at `time`.
+  [[nodiscard]] Verdict offer(MediaTime time) {
+    bool chosen = true;
+    if (thin_) {
+      const detail::int128 slot = detail::floor_div(
+          (detail::int128{time.count()} + tolerance_.count()) * thin_->num(), scale(*thin_));
+      chosen = !last_slot_ || slot > *last_slot_;
+      if (chosen) last_slot_ = slot;
+    }
+    if (position_ > MediaTime{0} && time < position_ - tolerance_) {
+      if (chosen) previous_ = time, seen_before_position_ = true;
+      return Verdict::skip_position;
+    }
+    return chosen ? Verdict::play : Verdict::skip_rate;
+  }
+
+  /// The Timing of a frame at `time` if it is played now.
+  [[nodiscard]] Timing timing(MediaTime time) const {
+    Timing timing{.time = time, .previous = previous_, .start = start_, .period = period_, .tolerance = tolerance_};
+    if (!started_) {
+      // From a position on, the frame before it would have been played a period earlier, unless we saw it.
+      if (position_ > MediaTime{0} && !seen_before_position_)
+        timing.previous = std::max(previous_, std::min(time, position_ + period_) - period_);
+      timing.start = timing.previous;
+    }
+    return timing;
+  }
+
+  /// The frame of `timing` was played.
+  void played(const Timing& timing) {
+    started_ = true;
+    start_ = timing.start;
+    previous_ = timing.time;
+  }
+
+ private:
+  [[nodiscard]] static detail::int128 scale(Rational rate) { return detail::int128{1'000'000'000} * rate.den(); }
+
+  MediaTime position_;
+  MediaTime tolerance_;
+  std::optional<Rational> thin_;
+  Rational rate_;
+  MediaTime period_{};
+  MediaTime previous_{};
+  MediaTime start_{};
+  std::optional<detail::int128> last_slot_;
+  bool seen_before_position_ = false;
+  bool started_ = false;
+};
+
+}  // namespace stream_infer

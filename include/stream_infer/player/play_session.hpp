@@ -1,0 +1,197 @@
+#pragma once
+
+#include "stream_infer/core/frame.hpp"
+#include "stream_infer/core/redact.hpp"
+#include "stream_infer/core/stats.hpp"
+#include "stream_infer/player/frame_selector.hpp"
+#include "stream_infer/player/play_status.hpp"
+#include "stream_infer/producer/producer.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+namespace stream_infer::detail {
+
+/// What others may see of a play while it runs. Written by the thread that plays, read by any.
+class PlayMonitor {
+ public:
+  void begin(MediaTime start) {
+    const std::lock_guard lock{mutex_};
+    info_.reset();
+    error_.reset();
+    source_counters_.reset();
+    for (auto* count : {&seen, &played, &skipped_rate, &skipped_position, &skipped_tracker, &skipped_stopped})
+      count->store(0, std::memory_order_relaxed);
+    position.store(start.count(), std::memory_order_relaxed);
+    set_rate(Rational{});
+    set_state(PlayState::opening);
+  }
+
+  void opened(const SourceInfo& info, Rational rate, std::shared_ptr<const SourceCounters> counters) {
+    const std::lock_guard lock{mutex_};
+    info_ = info;
+    source_counters_ = std::move(counters);
+    set_rate(rate);
+    set_state(PlayState::playing);
+  }
+
+  void finish(PlayState state, std::optional<Error> error = {}) {
+    const std::lock_guard lock{mutex_};
+    error_ = std::move(error);
+    set_state(state);
+  }
+
+  [[nodiscard]] PlayState state() const { return state_.load(std::memory_order_acquire); }
+
+  /// Blocks while a play is active.
+  void wait() const {
+    for (PlayState now = state(); is_active(now); now = state()) state_.wait(now);
+  }
+
+  [[nodiscard]] PlayStatus status() const {
+    const std::lock_guard lock{mutex_};
+    return {state(), error_};
+  }
+
+  [[nodiscard]] std::optional<SourceInfo> info() const {
+    const std::lock_guard lock{mutex_};
+    return info_;
+  }
+
+  [[nodiscard]] Rational rate() const {
+    const std::uint64_t packed = rate_.load(std::memory_order_relaxed);
+    return {static_cast<std::int64_t>(packed >> 32), static_cast<std::int64_t>(packed & 0xffff'ffffU)};
+  }
+
+  [[nodiscard]] SourceStats stats() const {
+    SourceStats stats;
+    {
+      const std::lock_guard lock{mutex_};
+      if (source_counters_) stats.take(*source_counters_);
+    }
+    stats.frames_seen = seen.load(std::memory_order_relaxed);
+    stats.frames_played = played.load(std::memory_order_relaxed);
+    stats.skipped.rate = skipped_rate.load(std::memory_order_relaxed);
+    stats.skipped.position = skipped_position.load(std::memory_order_relaxed);
+    stats.skipped.tracker = skipped_tracker.load(std::memory_order_relaxed);
+    stats.skipped.stopped = skipped_stopped.load(std::memory_order_relaxed);
+    return stats;
+  }
+
+  // Counts, relaxed throughout: nothing is published through them. Before the end they may be one frame apart.
+  std::atomic<std::uint64_t> seen{0}, played{0};
+  std::atomic<std::uint64_t> skipped_rate{0}, skipped_position{0}, skipped_tracker{0}, skipped_stopped{0};
+  std::atomic<std::int64_t> position{0};  ///< media time of the frame played last, in nanoseconds
+
+ private:
+  void set_state(PlayState state) {
+    state_.store(state);  // seq_cst, for the waiters that notify_all() looks for
+    state_.notify_all();
+  }
+
+  /// Both halves in one word, so that readers never see one of an old and one of a new rate.
+  void set_rate(Rational rate) {
+    const bool fits = rate.num() >= 0 && rate.num() <= 0xffff'ffff && rate.den() <= 0xffff'ffff;
+    const Rational kept = fits ? rate : Rational{static_cast<std::int64_t>(rate.to_double())};
+    rate_.store(static_cast<std::uint64_t>(kept.num()) << 32 | static_cast<std::uint64_t>(kept.den()),
+                std::memory_order_relaxed);
+  }
+
+  std::atomic<PlayState> state_{PlayState::idle};
+  std::atomic<std::uint64_t> rate_{1};  // 0/1: unknown
+  mutable std::mutex mutex_;            // guards what follows; taken at a play's beginning and end, not per frame
+  std::optional<SourceInfo> info_;
+  std::optional<Error> error_;
+  std::shared_ptr<const SourceCounters> source_counters_;
+};
+
+/// One play, from opening the source to its end, on one thread: reads, selects, numbers and publishes frames.
+template <Producer P, class Tracker>
+class PlaySession {
+ public:
+  struct Request {
+    std::string source;
+    std::optional<Rational> fps;
+    MediaTime position;
+    std::stop_token stop;
+  };
+
+  /// Opens the source. \throws Error
+  PlaySession(P& producer, Tracker& tracker, PlayMonitor& monitor, const Request& request)
+      : tracker_{&tracker},
+        monitor_{&monitor},
+        name_{redact(request.source)},
+        reader_{open(producer, request)},
+        info_{reader_.info()},
+        selector_{request.fps, info_, request.position} {
+    std::shared_ptr<const SourceCounters> counters;
+    if constexpr (requires { counters = reader_.counters(); }) counters = reader_.counters();
+    monitor.opened(info_, selector_.rate(), std::move(counters));
+  }
+
+  /// Waits for the next frame that is to be played. \throws Error
+  [[nodiscard]] ReadStatus next(Frame& frame) try {
+    for (;;) {
+      const ReadStatus status = reader_.read(frame);
+      if (status != ReadStatus::frame) return status;
+      count(monitor_->seen);
+      switch (selector_.offer(frame.time())) {
+        case FrameSelector::Verdict::play: return status;
+        case FrameSelector::Verdict::skip_rate: count(monitor_->skipped_rate); break;
+        case FrameSelector::Verdict::skip_position: count(monitor_->skipped_position); break;
+      }
+    }
+  } catch (...) {
+    throw current_error("read", name_);
+  }
+
+  /// Numbers the frame that next() gave and puts it into the tracker. Returns false if the tracker had to drop it.
+  bool publish(Frame& frame) {
+    const Timing timing = selector_.timing(frame.time());
+    FrameAccess::number(frame, monitor_->played.load(std::memory_order_relaxed), timing);
+    if (!tracker_->add_frame(frame)) {
+      count(monitor_->skipped_tracker);
+      return false;
+    }
+    selector_.played(timing);
+    monitor_->position.store(timing.time.count(), std::memory_order_relaxed);
+    count(monitor_->played);
+    tracker_->notify();
+    return true;
+  }
+
+  /// The frame that next() gave will not be played: a stop came first.
+  void discard() { count(monitor_->skipped_stopped); }
+
+  [[nodiscard]] const SourceInfo& info() const { return info_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+ private:
+  static void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
+
+  static ReaderOf<P> open(P& producer, const Request& request) {
+    const std::string name = redact(request.source);
+    FrameSelector::check(request.fps, request.position, name);
+    try {
+      return producer.open(request.source, OpenOptions{.position = FrameSelector::open_at(request.fps, request.position),
+                                                       .stop = request.stop});
+    } catch (...) {
+      throw current_error("open", name);
+    }
+  }
+
+  Tracker* tracker_;
+  PlayMonitor* monitor_;
+  std::string name_;
+  ReaderOf<P> reader_;
+  SourceInfo info_;
+  FrameSelector selector_;
+};
+
+}  // namespace stream_infer::detail

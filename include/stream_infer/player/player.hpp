@@ -1,0 +1,194 @@
+#pragma once
+
+#include "stream_infer/core/clock.hpp"
+#include "stream_infer/core/error.hpp"
+#include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/redact.hpp"
+#include "stream_infer/core/stats.hpp"
+#include "stream_infer/fwd.hpp"
+#include "stream_infer/player/pacer.hpp"
+#include "stream_infer/player/play_range.hpp"
+#include "stream_infer/player/play_session.hpp"
+#include "stream_infer/player/play_status.hpp"
+#include "stream_infer/producer/producer.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace stream_infer {
+
+/// Plays a source into a tracker: as a serial loop (play), as fast as it is asked, or on a thread of its own at the
+/// stream's pace (play_realtime). One play at a time; producer and tracker outlive the Player.
+///
+///     si::Player player{producer, tracker, "clip.mp4"};
+///     for (auto [frame, number] : player.play(30)) …
+template <Producer P, class Tracker, Clock C>
+class Player {
+ public:
+  using Session = detail::PlaySession<P, Tracker>;
+  using Range = PlayRange<Session>;
+
+  /// Called on the playing thread after each played frame. It must be quick and must not throw.
+  using OnFrame = std::function<void(const Frame&)>;
+
+  /// Opens nothing yet. \param source  what the producer opens: a file, URL, device or pattern
+  Player(P& producer, Tracker& tracker, std::string source = {}, C clock = C{})
+      : producer_{&producer}, tracker_{&tracker}, source_{std::move(source)}, clock_{std::move(clock)} {}
+
+  Player(const Player&) = delete;
+  Player& operator=(const Player&) = delete;
+  ~Player() { stop(); }
+
+  /// Opens the source and gives the serial loop over its frames.
+  /// \param fps       the play rate; none, or one at or above the source's, plays every frame
+  /// \param position  where to start, since the source's start
+  /// \throws Error    if the source cannot be opened, and from the loop if it fails for good
+  [[nodiscard]] Range play(std::optional<Rational> fps = {}, MediaTime position = {}) {
+    const std::lock_guard lock{thread_mutex_};
+    const std::stop_token stop = begin(position);
+    try {
+      return Range{std::make_unique<Session>(*producer_, *tracker_, monitor_, request(fps, position, stop)), monitor_, stop};
+    } catch (const Error& error) {
+      finish_failed(error, stop);
+      throw;
+    }
+  }
+
+  /// Plays on a thread of its own, at the stream's pace. Returns at once: the source is opened on that thread. If it
+  /// cannot be opened or fails, is_active() turns false and status() says why. Parameters as for play().
+  /// \throws Error  if a play is active, or for a rate or position that makes no sense
+  void play_realtime(std::optional<Rational> fps = {}, MediaTime position = {}, OnFrame on_frame = {}) {
+    FrameSelector::check(fps, position, redact(source_));
+    const std::lock_guard lock{thread_mutex_};
+    const std::stop_token stop = begin(position);
+    thread_ = std::thread{[this, fps, position, stop, on_frame = std::move(on_frame)] {
+      run_realtime(fps, position, stop, on_frame);
+    }};
+  }
+
+  /// Ends the play, whatever it is doing, and returns when it has ended: within 200 ms. Called from the playing thread,
+  /// or about a play() loop, it only asks: the play ends at the next frame. Harmless if nothing plays. Any thread.
+  void stop() {
+    {
+      const std::lock_guard lock{stop_mutex_};
+      stop_source_.request_stop();
+    }
+    if (playing_thread_.load() == std::this_thread::get_id()) return;
+    const std::lock_guard lock{thread_mutex_};
+    if (thread_.joinable()) thread_.join();
+  }
+
+  /// Blocks until no play is active. Any thread but the playing one.
+  void wait() const { monitor_.wait(); }
+
+  /// Whether a play is opening its source or playing. Any thread.
+  [[nodiscard]] bool is_active() const { return stream_infer::is_active(monitor_.state()); }
+
+  /// How the latest play stands, and if it failed, why. Any thread.
+  [[nodiscard]] PlayStatus status() const { return monitor_.status(); }
+
+  /// The play rate of the latest play: the one asked for, or the source's. 0 while unknown. Any thread.
+  [[nodiscard]] Rational fps() const { return monitor_.rate(); }
+
+  /// Media time of the frame played last. Any thread.
+  [[nodiscard]] MediaTime current_time() const {
+    return MediaTime{monitor_.position.load(std::memory_order_relaxed)};  // a lone value
+  }
+
+  /// The same as "HH:MM:SS". Any thread.
+  [[nodiscard]] std::string current_time_str() const { return to_hms(current_time()); }
+
+  /// What is known of the source; empty until it has been opened. Any thread.
+  [[nodiscard]] std::optional<SourceInfo> info() const { return monitor_.info(); }
+
+  /// What became of the source in the latest play, so far. Any thread.
+  [[nodiscard]] SourceStats stats() const { return monitor_.stats(); }
+
+  /// The source, without credentials.
+  [[nodiscard]] std::string source() const { return redact(source_); }
+
+  [[nodiscard]] Tracker& tracker() const { return *tracker_; }
+  [[nodiscard]] C clock() const { return clock_; }
+
+ private:
+  /// Makes ready for a new play and gives its stop token. The caller holds thread_mutex_.
+  std::stop_token begin(MediaTime position) {
+    if (is_active()) throw Error{Errc::busy, "play", redact(source_), "this Player plays already: stop() it first"};
+    if (thread_.joinable()) thread_.join();  // it has ended
+    monitor_.begin(position);
+    tracker_->begin_play();
+    const std::lock_guard lock{stop_mutex_};
+    stop_source_ = std::stop_source{};
+    return stop_source_.get_token();
+  }
+
+  typename Session::Request request(std::optional<Rational> fps, MediaTime position, const std::stop_token& stop) const {
+    return {source_, fps, position, stop};
+  }
+
+  /// An open() that gave up because of a stop has not failed.
+  void finish_failed(const Error& error, const std::stop_token& stop) {
+    if (stop.stop_requested())
+      monitor_.finish(PlayState::stopped);
+    else
+      monitor_.finish(PlayState::failed, error);
+  }
+
+  void run_realtime(std::optional<Rational> fps, MediaTime position, const std::stop_token& stop, const OnFrame& on_frame) {
+    playing_thread_.store(std::this_thread::get_id());
+    clock_.begin_work();
+    try {
+      Session session{*producer_, *tracker_, monitor_, request(fps, position, stop)};
+      const ReadStatus last = play_all(session, stop, on_frame);
+      monitor_.finish(last == ReadStatus::end ? PlayState::ended : PlayState::stopped);
+    } catch (...) {
+      finish_failed(detail::current_error("play", redact(source_)), stop);
+    }
+    clock_.end_work();
+    playing_thread_.store(std::thread::id{});
+    tracker_->interrupt();
+  }
+
+  ReadStatus play_all(Session& session, const std::stop_token& stop, const OnFrame& on_frame) {
+    Pacer<C> pacer{clock_, session.info().live};
+    for (;;) {
+      Frame frame;
+      const ReadStatus status = session.next(frame);
+      if (status != ReadStatus::frame) return status;
+      if (!pacer.wait(frame.time(), stop)) {
+        session.discard();
+        return ReadStatus::stopped;
+      }
+      if (session.publish(frame) && on_frame) on_frame(frame);
+    }
+  }
+
+  P* producer_;
+  Tracker* tracker_;
+  std::string source_;
+  C clock_;
+  detail::PlayMonitor monitor_;
+
+  // Taken at the beginning and end of a play, never per frame.
+  std::mutex stop_mutex_;  // guards stop_source_
+  std::stop_source stop_source_;
+  std::mutex thread_mutex_;  // guards thread_
+  std::thread thread_;
+  std::atomic<std::thread::id> playing_thread_{};
+};
+
+template <class P, class Tracker>
+Player(P&, Tracker&) -> Player<P, Tracker, SteadyClock>;
+template <class P, class Tracker>
+Player(P&, Tracker&, std::string) -> Player<P, Tracker, SteadyClock>;
+template <class P, class Tracker, class C>
+Player(P&, Tracker&, std::string, C) -> Player<P, Tracker, C>;
+
+}  // namespace stream_infer

@@ -1,0 +1,82 @@
+#pragma once
+
+#include "stream_infer/core/media_time.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include <unistd.h>
+
+namespace stream_infer {
+
+/// How far a long run has come.
+struct Progress {
+  MediaTime start{};                     ///< media time at which it began
+  MediaTime position{};                  ///< media time of the frame played last
+  std::optional<MediaTime> duration{};   ///< of the source, if known
+  std::chrono::nanoseconds elapsed{};    ///< wall time since it began
+  bool finished = false;                 ///< the last call
+
+  /// Media time played for each second of wall time: 1 is real time.
+  [[nodiscard]] double speed() const {
+    const double wall = std::chrono::duration<double>{elapsed}.count();
+    return wall > 0 ? std::chrono::duration<double>{position - start}.count() / wall : 0;
+  }
+
+  /// Wall time that the rest will take at this speed, if that can be told.
+  [[nodiscard]] std::optional<std::chrono::seconds> left() const {
+    if (!duration || speed() <= 0) return std::nullopt;
+    const double rest = std::chrono::duration<double>{std::max(MediaTime{0}, *duration - position)}.count();
+    return std::chrono::seconds{static_cast<std::chrono::seconds::rep>(rest / speed() + 0.5)};
+  }
+};
+
+/// Hears of progress a few times a second.
+using OnProgress = std::function<void(const Progress&)>;
+
+/// Shows progress as one line that is written over again and again, and cleared at the end:
+///
+///     00:01:12 of 00:10:00   12%   8.4x real time   00:01:03 left
+///
+/// It writes only to a terminal, so a redirected stream gets nothing. Give it to StartOptions::on_progress.
+class ProgressLine {
+ public:
+  explicit ProgressLine(std::FILE* out = stderr) : out_{out}, is_terminal_{::isatty(::fileno(out)) == 1} {}
+
+  void operator()(const Progress& progress) {
+    if (!is_terminal_) return;
+    if (progress.finished) {
+      std::fputs("\r\x1b[K", out_);
+    } else {
+      std::fputs(("\r" + text(progress) + "\x1b[K").c_str(), out_);
+    }
+    std::fflush(out_);
+  }
+
+  /// The line's text.
+  [[nodiscard]] static std::string text(const Progress& progress) {
+    std::string line = to_hms(progress.position);
+    char part[64];
+    if (progress.duration) {
+      line += " of " + to_hms(*progress.duration);
+      const double share = static_cast<double>(progress.position.count()) /
+                           static_cast<double>(std::max<MediaTime::rep>(1, progress.duration->count()));
+      std::snprintf(part, sizeof part, "  %3d%%", static_cast<int>(std::clamp(share, 0.0, 1.0) * 100));
+      line += part;
+    }
+    std::snprintf(part, sizeof part, "   %.1fx real time", progress.speed());
+    line += part;
+    if (const auto left = progress.left()) line += "   " + to_hms(*left) + " left";
+    return line;
+  }
+
+ private:
+  std::FILE* out_;
+  bool is_terminal_;
+};
+
+}  // namespace stream_infer

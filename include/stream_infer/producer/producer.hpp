@@ -1,0 +1,67 @@
+#pragma once
+
+#include "stream_infer/core/frame.hpp"
+#include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/stats.hpp"
+
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+namespace stream_infer {
+
+/// What is known of a source. Unknown is not 0: what may be unknown is optional.
+struct SourceInfo {
+  int width = 0;                             ///< of the source's own picture, upright, in pixels
+  int height = 0;                            ///< likewise
+  std::optional<Rational> fps = {};          ///< frames per second; the average of a source with a variable rate
+  std::optional<std::uint64_t> frame_count = {};  ///< if the container tells
+  std::optional<MediaTime> duration = {};    ///< if the container tells
+  std::string codec = {};                    ///< FFmpeg's name of it: "h264"; empty where there is none
+  bool live = false;                         ///< frames come at their own pace and cannot be asked for earlier
+  Rational time_base{1, 1'000'000'000};      ///< the unit of the source's time stamps, in seconds
+};
+
+/// How a play wants its source opened.
+struct OpenOptions {
+  MediaTime position{};  ///< where the play starts; a reader may start at any frame at or before it
+  std::stop_token stop{};  ///< when requested, open() and read() return within 100 ms, whatever they wait for
+};
+
+/// What read() came to. The end of a stream is a value, not an exception.
+enum class ReadStatus : std::uint8_t {
+  frame,    ///< there is a frame
+  end,      ///< the source has ended: there will be no other
+  stopped,  ///< stop was requested
+};
+
+/// An open source.
+///
+/// 1. `info()` is known from the start and does not change.
+/// 2. `read(frame)` waits for the next picture and puts it into `frame`, with `time()` since the source's start, later
+///    than the one before. It throws where the source fails for good.
+/// 3. Optional: `counters()` gives the SourceCounters that the report takes over; they outlive the reader.
+///
+/// One thread calls it, the one that plays. Destruction may come at any time between two calls.
+template <class R>
+concept Reader = std::movable<R> && requires(R& reader, const R& view, Frame& frame) {
+  { view.info() } -> std::convertible_to<SourceInfo>;
+  { reader.read(frame) } -> std::same_as<ReadStatus>;
+};
+
+/// Opens sources: `open(source, options)` gives a Reader or throws an Error that names the step, the source (through
+/// redact()) and the reason. The producer outlives the plays that it opened; open() runs on the thread that plays.
+template <class P>
+concept Producer = requires(P& producer, const std::string& source, const OpenOptions& options) {
+  { producer.open(source, options) } -> Reader;
+};
+
+/// The Reader that a Producer opens.
+template <Producer P>
+using ReaderOf = decltype(std::declval<P&>().open(std::declval<const std::string&>(),
+                                                  std::declval<const OpenOptions&>()));
+
+}  // namespace stream_infer
