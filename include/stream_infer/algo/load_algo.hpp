@@ -89,7 +89,7 @@ template <class A>
   using Unwrapped = std::unwrap_reference_t<A>;
   static_assert(Algo<std::remove_reference_t<Unwrapped>>,
                 "stream_infer: the algorithm has no run() that fits: with a Schedule it needs "
-                "run(std::span<const si::Frame>); for run(const si::Window<N>&) use load_algo<si::Sampling{…}>");
+                "run(std::span<const si::Frame>); for run(const si::Window<N>&) use load_algo<si::Sampling{...}>");
   return LoadedAlgo<Unwrapped, detail::RuntimeShape>{std::move(name), std::forward<Unwrapped>(algo), schedule};
 }
 

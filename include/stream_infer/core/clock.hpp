@@ -18,7 +18,8 @@ namespace stream_infer {
 /// 3. `begin_work()` … `end_work()` enclose what takes no time on a clock that is driven by hand: such a clock stands
 ///    still until everybody who works has ended it or sleeps. They nest like a counter and may be called from different
 ///    threads. A clock that runs by itself does nothing.
-/// 4. `settle()`, called while working, waits until nobody else works. A clock that runs by itself returns at once.
+/// 4. `settle(stop)`, called while working, waits until nobody else works, or `stop` is requested. A clock that runs by
+///    itself returns at once.
 ///
 /// Clocks are copied freely: a copy shows the same time.
 template <class C>
@@ -27,7 +28,7 @@ concept Clock = std::copyable<C> && requires(C& clock, const C& view, MediaTime 
   { clock.sleep_until(time, stop) } -> std::same_as<bool>;
   clock.begin_work();
   clock.end_work();
-  clock.settle();
+  clock.settle(stop);
 };
 
 /// The machine's monotonic clock. It does not notice when the wall clock is set.
@@ -54,7 +55,7 @@ class SteadyClock {
 
   void begin_work() noexcept {}
   void end_work() noexcept {}
-  void settle() noexcept {}
+  void settle(const std::stop_token&) noexcept {}
 };
 
 static_assert(Clock<SteadyClock>);

@@ -55,9 +55,9 @@ class ManualClock {
     shared_->changed.notify_all();
   }
 
-  void settle() {
+  void settle(const std::stop_token& stop) {
     std::unique_lock lock{shared_->mutex};
-    shared_->changed.wait(lock, [this] { return shared_->working <= 1; });
+    shared_->changed.wait(lock, stop, [this] { return shared_->working <= 1; });
   }
 
   /// Moves time on by `step`. Blocks until everything that happens within it has happened.

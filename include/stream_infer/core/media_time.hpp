@@ -39,6 +39,14 @@ using MediaTime = std::chrono::nanoseconds;
   return text;
 }
 
+/// "HH:MM:SS.mmm".
+[[nodiscard]] inline std::string to_hms_ms(MediaTime time) {
+  const auto count = std::max<std::int64_t>(0, std::chrono::floor<std::chrono::milliseconds>(time).count());
+  char milliseconds[8];
+  std::snprintf(milliseconds, sizeof milliseconds, ".%03d", static_cast<int>(count % 1000));
+  return to_hms(time) + milliseconds;
+}
+
 /// Where a played frame stands in time. The due rule needs nothing else, so any thread can apply it to any frame.
 struct Timing {
   MediaTime time{};       ///< of this frame

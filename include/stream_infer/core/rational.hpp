@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <numeric>
 #include <ostream>
+#include <string>
 
 namespace stream_infer {
 namespace detail {
@@ -49,10 +50,11 @@ class Rational {
   friend constexpr std::strong_ordering operator<=>(const Rational& a, const Rational& b) {
     return detail::int128{a.num_} * b.den_ <=> detail::int128{b.num_} * a.den_;
   }
-  friend std::ostream& operator<<(std::ostream& out, const Rational& r) {
-    out << r.num_;
-    return r.den_ == 1 ? out : out << '/' << r.den_;
+  /// "30" or "30000/1001".
+  friend std::string to_string(const Rational& r) {
+    return r.den_ == 1 ? std::to_string(r.num_) : std::to_string(r.num_) + '/' + std::to_string(r.den_);
   }
+  friend std::ostream& operator<<(std::ostream& out, const Rational& r) { return out << to_string(r); }
 
  private:
   static constexpr Rational from_double(double value, double precision) {
@@ -70,6 +72,7 @@ class Rational {
     std::int64_t p0 = 0, q0 = 1, p1 = 1, q1 = 0;
     double rest = target;
     for (int step = 0; step < 32; ++step) {
+      if (rest > 2e9) break;  // the next denominator would be far beyond the largest, and maybe beyond an integer
       const auto whole = static_cast<std::int64_t>(rest);
       const std::int64_t p2 = whole * p1 + p0;
       const std::int64_t q2 = whole * q1 + q0;

@@ -21,6 +21,17 @@ namespace detail {
   return at == std::string_view::npos ? 0 : at + 1;
 }
 
+/// Where the '|' is that ends the first of several sources, as in "concat:A|B", if a URL follows it; else npos.
+[[nodiscard]] inline std::size_t end_of_first(std::string_view source) {
+  for (std::size_t bar = source.find('|'); bar != std::string_view::npos; bar = source.find('|', bar + 1)) {
+    const std::string_view next = source.substr(bar + 1);
+    const std::size_t scheme = next.find("://");
+    if (scheme == std::string_view::npos) break;
+    if (next.substr(0, scheme).find_first_of("/?#@|") == std::string_view::npos) return bar;
+  }
+  return std::string_view::npos;
+}
+
 }  // namespace detail
 
 /// `source` without what could be a secret: a URL's user info and the values of its query and fragment become `***`.
@@ -28,6 +39,8 @@ namespace detail {
 ///
 ///     redact("rtsp://admin:1234@cam/1?token=abc")  ->  "rtsp://***@cam/1?token=***"
 [[nodiscard]] inline std::string redact(std::string_view source) {
+  if (const std::size_t bar = detail::end_of_first(source); bar != std::string_view::npos)
+    return redact(source.substr(0, bar)) + '|' + redact(source.substr(bar + 1));
   const std::size_t scheme = source.find("://");
   if (scheme == std::string_view::npos) return std::string{source};
 

@@ -46,7 +46,7 @@ struct SourceStats {
   bool truncated = false;
   std::uint64_t frames_seen = 0;    ///< frames that came from the reader
   std::uint64_t frames_played = 0;  ///< of those, numbered and put into the tracker
-  Skips skipped;
+  Skips skipped{};
 
   void take(const SourceCounters& from) {
     packets_read = from.packets_read.load(std::memory_order_relaxed);  // counts: nothing is published through them
@@ -73,30 +73,36 @@ struct Misses {
 
 /// What became of one algorithm's dues. `dues == runs + failures + missed.total()` at every end.
 struct AlgoStats {
-  std::string name;
+  std::string name{};
   std::uint64_t dues = 0;
   std::uint64_t runs = 0;             ///< run() returned
   std::uint64_t failures = 0;         ///< run() threw
-  Misses missed;
+  Misses missed{};
   std::uint64_t export_failures = 0;  ///< of the runs, those whose record the exporter threw at
   MediaTime run_time{};               ///< wall time spent in run(), summed
   MediaTime longest_run{};            ///< the longest of them
-  std::string last_error;             ///< what the latest failure said
+  std::string last_error{};           ///< what the latest failure said
 
   [[nodiscard]] bool adds_up() const { return dues == runs + failures + missed.total(); }
 };
 
+namespace detail {
+
+/// Prints ", COUNT WHAT" where there is anything to say.
+inline void print_count(std::ostream& out, std::uint64_t count, std::string_view what) {
+  if (count != 0) out << ", " << count << ' ' << what;
+}
+
+}  // namespace detail
+
 inline std::ostream& operator<<(std::ostream& out, const AlgoStats& algo) {
   out << algo.name << ": " << algo.dues << " due, " << algo.runs << " run";
-  const auto say = [&out](std::uint64_t count, std::string_view what) {
-    if (count != 0) out << ", " << count << ' ' << what;
-  };
-  say(algo.failures, "failed");
-  say(algo.missed.gap, "missed in gaps");
-  say(algo.missed.warm_up, "missed at warm-up");
-  say(algo.missed.busy, "missed while busy");
-  say(algo.missed.overwritten, "missed as overwritten");
-  say(algo.export_failures, "not exported");
+  detail::print_count(out, algo.failures, "failed");
+  detail::print_count(out, algo.missed.gap, "missed in gaps");
+  detail::print_count(out, algo.missed.warm_up, "missed at warm-up");
+  detail::print_count(out, algo.missed.busy, "missed while busy");
+  detail::print_count(out, algo.missed.overwritten, "missed as overwritten");
+  detail::print_count(out, algo.export_failures, "not exported");
   if (!algo.last_error.empty()) out << " (last error: " << algo.last_error << ')';
   return out;
 }
@@ -105,9 +111,12 @@ inline std::ostream& operator<<(std::ostream& out, const SourceStats& source) {
   out << "source: " << source.frames_played << " of " << source.frames_seen << " frames played, "
       << source.frames_converted << " converted, " << source.packets_decoded << " of " << source.packets_read
       << " packets decoded";
-  if (source.decode_errors != 0) out << ", " << source.decode_errors << " refused";
-  if (source.frames_damaged != 0) out << ", " << source.frames_damaged << " frames damaged";
-  if (source.skipped.tracker != 0) out << ", " << source.skipped.tracker << " frames dropped by the tracker";
+  detail::print_count(out, source.skipped.rate, "frames thinned out by the play rate");
+  detail::print_count(out, source.skipped.position, "frames before the position");
+  detail::print_count(out, source.skipped.tracker, "frames dropped by the tracker");
+  detail::print_count(out, source.skipped.stopped, "frames not reached before the stop");
+  detail::print_count(out, source.decode_errors, "packets refused");
+  detail::print_count(out, source.frames_damaged, "frames damaged");
   if (source.truncated) out << ", truncated";
   return out;
 }

@@ -144,8 +144,8 @@ class BaseExporter {
     lock.lock();
     if (cleared == cleared_ && dropped == dropped_)
       ++sent_;
-    else if (cleared == cleared_)
-      --dropped_;  // it had to make room while it was being sent: not dropped after all
+    else
+      --dropped_;  // it was cleared, or had to make room, while it was being sent: not dropped after all
     return true;
   }
 

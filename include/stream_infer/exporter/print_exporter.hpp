@@ -4,7 +4,6 @@
 #include "stream_infer/exporter/record.hpp"
 
 #include <cstddef>
-#include <cstdio>
 #include <iostream>
 #include <optional>
 #include <ostream>
@@ -16,8 +15,16 @@
 #include <utility>
 #include <variant>
 
+#include <unistd.h>
+
 namespace stream_infer {
 namespace detail {
+
+/// Whether what is written to `out` appears on a terminal; known for the standard streams alone.
+[[nodiscard]] inline bool is_terminal(const std::ostream& out) {
+  if (&out == &std::cout) return ::isatty(STDOUT_FILENO) == 1;
+  return (&out == &std::cerr || &out == &std::clog) && ::isatty(STDERR_FILENO) == 1;
+}
 
 template <class T>
 concept Streamable = requires(std::ostream& out, const T& value) { out << value; };
@@ -85,10 +92,12 @@ concept Printable = detail::IsPrintable<T>::value;
 /// Prints a line for each record, as it comes, and for each error:
 ///
 ///     00:00:01.000  frame 29  head: [12 x 40 at 3,7]
+///
+/// On a terminal it first wipes the line that it writes to: a ProgressLine may stand there.
 class PrintExporter {
  public:
   /// \param out  stays with the caller and outlives the exporter
-  explicit PrintExporter(std::ostream& out = std::cout) : out_{&out} {}
+  explicit PrintExporter(std::ostream& out = std::cout) : out_{&out}, wipe_{detail::is_terminal(out)} {}
 
   template <Printable T>
   void collect(const Record<T>& record) {
@@ -108,12 +117,12 @@ class PrintExporter {
 
  private:
   void begin_line(MediaTime time, std::uint64_t frame_index, const Name& algo) {
-    char milliseconds[8];
-    std::snprintf(milliseconds, sizeof milliseconds, ".%03d", static_cast<int>(time.count() / 1'000'000 % 1000));
-    *out_ << to_hms(time) << milliseconds << "  frame " << frame_index << "  " << algo << ": ";
+    if (wipe_) *out_ << "\r\x1b[K";
+    *out_ << to_hms_ms(time) << "  frame " << frame_index << "  " << algo << ": ";
   }
 
   std::ostream* out_;
+  bool wipe_;
 };
 
 }  // namespace stream_infer

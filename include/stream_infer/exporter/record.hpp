@@ -14,7 +14,7 @@ template <class T>
 struct Record {
   MediaTime time{};               ///< of the window's last frame, since the source's start
   std::uint64_t frame_index = 0;  ///< of the window's last frame
-  Name algo;                      ///< the name given to load_algo
+  Name algo{};                    ///< the name given to load_algo
   T value{};                      ///< what run() returned
 };
 
@@ -22,9 +22,9 @@ struct Record {
 struct RunError {
   MediaTime time{};
   std::uint64_t frame_index = 0;
-  Name algo;
-  std::string message;           ///< what the exception said
-  std::exception_ptr exception;  ///< the exception itself
+  Name algo{};
+  std::string message{};           ///< what the exception said
+  std::exception_ptr exception{};  ///< the exception itself
 };
 
 }  // namespace stream_infer

@@ -43,4 +43,37 @@ using Codec = std::remove_pointer_t<decltype(avcodec_find_decoder(AV_CODEC_ID_NO
 #endif
 }
 
+/// Whether the decoder calls a picture a key frame.
+[[nodiscard]] inline bool is_key_frame(const AVFrame& frame) {
+#ifdef AV_FRAME_FLAG_KEY  // FFmpeg 6.1
+  return (frame.flags & AV_FRAME_FLAG_KEY) != 0;
+#else
+  return frame.key_frame != 0;
+#endif
+}
+
+/// How many entries the index of a stream has, and how many of them are of pictures that are only decoded, not shown.
+struct IndexSize {
+  std::uint64_t entries = 0;
+  std::uint64_t hidden = 0;
+};
+[[nodiscard]] inline IndexSize index_size(AVStream& stream) {
+  IndexSize size;
+#if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(58, 78, 100)  // FFmpeg 5
+  const int count = avformat_index_get_entries_count(&stream);
+#else
+  const int count = stream.nb_index_entries;
+#endif
+  for (int i = 0; i < count; ++i) {
+#if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(58, 78, 100)
+    const AVIndexEntry& entry = *avformat_index_get_entry(&stream, i);
+#else
+    const AVIndexEntry& entry = stream.index_entries[i];
+#endif
+    ++size.entries;
+    if ((entry.flags & AVINDEX_DISCARD_FRAME) != 0) ++size.hidden;
+  }
+  return size;
+}
+
 }  // namespace stream_infer::ffmpeg::compat

@@ -4,6 +4,9 @@
 #include "stream_infer/ffmpeg/error.hpp"
 #include "stream_infer/ffmpeg/handle.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -17,7 +20,7 @@ class Decoder {
   /// \throws Error   if this FFmpeg has no decoder for the stream
   Decoder(const AVStream& stream, int threads, const std::string& name) {
     const AVCodecParameters& parameters = *stream.codecpar;
-    const std::string codec_name = avcodec_get_name(parameters.codec_id);
+    const std::string codec_name = name_of(parameters);
     compat::Codec* codec = avcodec_find_decoder(parameters.codec_id);
     if (codec == nullptr)
       throw Error{Errc::unsupported, "open decoder", name, "this FFmpeg has no decoder for " + codec_name};
@@ -27,8 +30,10 @@ class Decoder {
     context_->pkt_timebase = stream.time_base;
     context_->thread_count = threads;
     context_->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
+    context_->flags |= AV_CODEC_FLAG_UNALIGNED;  // else a picture that is cropped on its left would come out too wide
     if (const int code = avcodec_open2(context_.get(), codec, nullptr); code < 0)
       throw make_error(code, "open decoder", name, codec_name);
+    cut_.fill(AV_NOPTS_VALUE);
   }
 
   enum class Status : std::uint8_t {
@@ -40,21 +45,48 @@ class Decoder {
 
   /// Gives it a packet, or null at the end: then it gives out what it still has. After a receive() that was hungry.
   /// Returns whether the decoder took it.
-  [[nodiscard]] bool send(const AVPacket* packet) { return avcodec_send_packet(context_.get(), packet) >= 0; }
+  [[nodiscard]] bool send(const AVPacket* packet) {
+    if (packet != nullptr && (packet->flags & AV_PKT_FLAG_CORRUPT) != 0) {
+      cut_[next_cut_] = packet->pts;
+      next_cut_ = (next_cut_ + 1) % cut_.size();
+    }
+    return succeeded(avcodec_send_packet(context_.get(), packet));
+  }
 
-  /// The next picture, in the order of display.
+  /// The next picture, in the order of display. If its packet was known to be incomplete, it carries
+  /// AV_FRAME_FLAG_CORRUPT.
   [[nodiscard]] Status receive(AVFrame& frame) {
     const int code = avcodec_receive_frame(context_.get(), &frame);
-    if (code >= 0) return Status::frame;
     if (code == AVERROR(EAGAIN)) return Status::hungry;
-    return code == AVERROR_EOF ? Status::end : Status::error;
+    if (code == AVERROR_EOF) return Status::end;
+    if (!succeeded(code)) return Status::error;
+    if (frame.pts != AV_NOPTS_VALUE && std::ranges::find(cut_, frame.pts) != cut_.end())
+      frame.flags |= AV_FRAME_FLAG_CORRUPT;
+    return Status::frame;
   }
+
+  /// FFmpeg's code of the latest failure; 0 if there was none.
+  [[nodiscard]] int last_error() const { return last_error_; }
 
   /// Forgets everything: packets from another place follow.
   void flush() { avcodec_flush_buffers(context_.get()); }
 
  private:
+  [[nodiscard]] bool succeeded(int code) {
+    if (code < 0) last_error_ = code;
+    return code >= 0;
+  }
+
+  static std::string name_of(const AVCodecParameters& parameters) {
+    if (parameters.codec_id != AV_CODEC_ID_NONE) return avcodec_get_name(parameters.codec_id);
+    char tag[AV_FOURCC_MAX_STRING_SIZE] = {};
+    return std::string{"the codec tag "} + av_fourcc_make_string(tag, parameters.codec_tag);
+  }
+
   UniqueCodecContext context_;
+  int last_error_ = 0;
+  std::array<std::int64_t, 32> cut_{};  // time stamps of the latest incomplete packets: their pictures come out later
+  std::size_t next_cut_ = 0;
 };
 
 }  // namespace stream_infer::ffmpeg

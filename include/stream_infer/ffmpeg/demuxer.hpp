@@ -12,13 +12,16 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <utility>
 
 namespace stream_infer::ffmpeg {
 
@@ -29,31 +32,52 @@ class Demuxer {
   Demuxer(const std::string& source, const FFmpegOptions& options, const std::stop_token& stop)
       : name_{redact(source)}, input_{open_input(source, options, stop)}, interrupt_{stop, Interrupting{input_.interrupt}} {
     choose_stream();
+    is_device_ = Address{source}.device != nullptr;
     live_ = find_live(source);
   }
 
-  enum class Status : std::uint8_t { packet, end, stopped };
+  enum class Status : std::uint8_t {
+    packet,
+    damaged,  ///< a part of the source that makes no sense was passed over
+    end,
+    stopped,
+  };
 
   /// The next packet of the video stream. \throws Error  if the source fails
   [[nodiscard]] Status read(Packet& packet) {
     for (;;) {
       const int code = av_read_frame(input_.context.get(), packet.refill());
       if (code >= 0) {
-        if (packet->stream_index == stream_->index) return Status::packet;
+        if (packet->stream_index != stream_->index) continue;
+        damages_in_a_row_ = 0;
+        last_is_cut_ = (packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
+        return Status::packet;
+      }
+      if (input_.interrupt->requested.load(std::memory_order_relaxed)) return Status::stopped;  // a lone flag
+      if (code == AVERROR_EOF) return Status::end;
+      if (code == AVERROR(EAGAIN)) {  // a device that has nothing yet
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});
         continue;
       }
-      if (input_.interrupt->requested.load(std::memory_order_relaxed)) return Status::stopped;
-      if (code == AVERROR_EOF) return Status::end;
-      if (code == AVERROR(EAGAIN)) continue;  // a device that has nothing yet; its own read waits
-      if (code == AVERROR_INVALIDDATA) {      // a file that stops in the middle: what there was has been read
-        damaged_end_ = true;
-        return Status::end;
-      }
-      throw make_error(code, "read", name_);
+      const bool damaged = code == AVERROR_INVALIDDATA || code == AVERROR_PATCHWELCOME;
+      if (damaged && ++damages_in_a_row_ <= most_damages_in_a_row) return Status::damaged;
+      if (!damaged && !at_end_of_file()) throw make_error(code, "read", name_);
+      damaged_end_ = damaged;
+      return Status::end;
     }
   }
 
-  /// Goes to a key frame at or before `position`. Returns false if the source cannot seek.
+  /// Whether it is worth trying to seek.
+  [[nodiscard]] bool can_seek() const {
+    const AVFormatContext& context = *input_.context;
+    const bool has_times = start_known_ && (context.iformat->flags & AVFMT_NOTIMESTAMPS) == 0;
+    // Where there is no `pb`, the format opens its files itself: an image sequence does, and can seek.
+    const bool has_places = context.pb == nullptr || (context.pb->seekable & AVIO_SEEKABLE_NORMAL) != 0;
+    return !live_ && !is_device_ && has_times && has_places;
+  }
+
+  /// Goes to a key frame at or before `position`, or near it: some formats are not exact. Returns false if that fails;
+  /// what has been read is lost then, too.
   [[nodiscard]] bool seek(MediaTime position) {
     const std::int64_t target = start_ + av_rescale_q(position.count(), nanoseconds, stream_->time_base);
     return av_seek_frame(input_.context.get(), stream_->index, target, AVSEEK_FLAG_BACKWARD) >= 0;
@@ -64,20 +88,29 @@ class Demuxer {
     return MediaTime{av_rescale_q_rnd(timestamp - start_, stream_->time_base, nanoseconds, AV_ROUND_NEAR_INF)};
   }
 
-  /// Where the stream did not say where it starts, its first time stamp does.
+  /// Whether the stream says at which time stamp it starts.
+  [[nodiscard]] bool knows_start() const { return start_known_; }
+
+  /// Makes `timestamp` media time 0.
   void start_at(std::int64_t timestamp) {
-    if (start_known_) return;
     start_ = timestamp;
     start_known_ = true;
   }
 
-  /// Whether the source ended before its own index or header says so. `packets` is how many were read, from the start.
-  [[nodiscard]] bool is_truncated(std::uint64_t packets, MediaTime last) const {
+  /// Whether the source ended before its own index or header says so.
+  /// \param packets  how many were read, from the start; none if reading did not begin there
+  /// \param last     the time of the last picture
+  [[nodiscard]] bool is_truncated(std::optional<std::uint64_t> packets, MediaTime last) const {
     if (damaged_end_) return true;
     if (live_) return false;
-    if (stream_->nb_frames > 0) return packets < static_cast<std::uint64_t>(stream_->nb_frames);
-    const std::optional<MediaTime> whole = stream_duration();
+    if (last_is_cut_) return true;
     const MediaTime period = period_of(frame_rate().value_or(Rational{}));
+    const std::optional<MediaTime> whole = stream_duration();
+    if (packets) {
+      if (is_format("mov")) return *packets < compat::index_size(*stream_).entries;  // it knows every packet
+      if (stream_->nb_frames > 0)  // as the header has it, which may be wrong
+        return *packets < static_cast<std::uint64_t>(stream_->nb_frames) && whole && last + period * 3 / 2 < *whole;
+    }
     return whole && last + std::max(2 * period, MediaTime{500'000'000}) < *whole;
   }
 
@@ -86,11 +119,10 @@ class Demuxer {
     const AVCodecParameters& codec = *stream_->codecpar;
     SourceInfo info{.width = codec.width, .height = codec.height, .fps = frame_rate()};
     if (orientation.transpose) std::swap(info.width, info.height);
-    if (stream_->nb_frames > 0) info.frame_count = static_cast<std::uint64_t>(stream_->nb_frames);
+    info.frame_count = frame_count();
     info.duration = stream_duration();
-    if (!info.duration && input_.context->duration > 0 &&
-        input_.context->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE)
-      info.duration = MediaTime{av_rescale_q(input_.context->duration, AVRational{1, AV_TIME_BASE}, nanoseconds)};
+    if (!info.duration) info.duration = whole_duration();
+    info.interlaced = codec.field_order > AV_FIELD_PROGRESSIVE;
     info.codec = avcodec_get_name(codec.codec_id);
     info.live = live_;
     info.time_base = Rational{stream_->time_base.num, std::max(1, stream_->time_base.den)};
@@ -104,6 +136,7 @@ class Demuxer {
 
  private:
   static constexpr AVRational nanoseconds{1, 1'000'000'000};
+  static constexpr int most_damages_in_a_row = 16;
 
   struct Interrupting {
     std::shared_ptr<Interrupt> interrupt;
@@ -144,18 +177,56 @@ class Demuxer {
     return std::abs(average->to_double() / real->to_double() - 1) < 0.01 ? real : average;
   }
 
+  [[nodiscard]] std::optional<std::uint64_t> frame_count() const {
+    if (stream_->nb_frames <= 0) return std::nullopt;
+    const auto count = static_cast<std::uint64_t>(stream_->nb_frames);
+    if (!is_format("mov")) return count;
+    // An edit list hides pictures or leaves them out. More than the header counts are the fragments read so far.
+    const compat::IndexSize index = compat::index_size(*stream_);
+    if (index.entries > count) return std::nullopt;
+    return index.entries > 0 ? index.entries - index.hidden : count;
+  }
+
   [[nodiscard]] std::optional<MediaTime> stream_duration() const {
+    if (is_guessed_duration()) return std::nullopt;
     if (stream_->duration > 0) return MediaTime{av_rescale_q(stream_->duration, stream_->time_base, nanoseconds)};
     const AVDictionaryEntry* tag = av_dict_get(stream_->metadata, "DURATION", nullptr, 0);  // Matroska
-    std::int64_t microseconds = 0;
-    if (tag == nullptr || av_parse_time(&microseconds, tag->value, 1) < 0 || microseconds <= 0) return std::nullopt;
-    return std::chrono::microseconds{microseconds};
+    std::int64_t end = 0;
+    if (tag != nullptr && av_parse_time(&end, tag->value, 1) >= 0) return positive(std::chrono::microseconds{end} - start_in_matroska());
+    return input_.context->nb_streams == 1 ? whole_duration() : std::nullopt;
+  }
+
+  /// Of the longest stream.
+  [[nodiscard]] std::optional<MediaTime> whole_duration() const {
+    if (is_guessed_duration() || input_.context->duration <= 0) return std::nullopt;
+    return positive(std::chrono::microseconds{input_.context->duration} - start_in_matroska());
+  }
+
+  [[nodiscard]] bool is_guessed_duration() const {
+    return input_.context->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE;
+  }
+
+  /// Matroska counts durations from its own start, not from the stream's.
+  [[nodiscard]] MediaTime start_in_matroska() const {
+    if (!is_format("matroska") || stream_->start_time == AV_NOPTS_VALUE) return MediaTime{0};
+    return MediaTime{av_rescale_q(stream_->start_time, stream_->time_base, nanoseconds)};
+  }
+
+  [[nodiscard]] static std::optional<MediaTime> positive(MediaTime time) {
+    return time > MediaTime{0} ? std::optional{time} : std::nullopt;
+  }
+
+  [[nodiscard]] bool is_format(const char* name) const { return av_match_name(name, input_.context->iformat->name) != 0; }
+
+  /// Some formats give an input error where the file just ends.
+  [[nodiscard]] bool at_end_of_file() const {
+    AVIOContext* io = input_.context->pb;
+    return io != nullptr && io->error == 0 && avio_feof(io) != 0;
   }
 
   /// Whether frames come at their own pace. A network source with a known end is like a file.
   [[nodiscard]] bool find_live(const std::string& source) const {
-    const Address address{source};
-    if (address.device != nullptr) return av_match_name("lavfi", address.device->name) == 0;
+    if (is_device_) return !is_format("lavfi");
     const std::string_view scheme = std::string_view{source}.substr(0, std::min(source.find("://"), source.size()));
     const auto is = [scheme](std::string_view name) { return scheme == name; };
     constexpr std::array always{"rtsp", "rtsps", "rtp", "udp", "srt", "sdp"};
@@ -170,7 +241,10 @@ class Demuxer {
   AVStream* stream_ = nullptr;  // the context's
   std::int64_t start_ = 0;      // the time stamp of media time 0
   bool start_known_ = false;
+  bool is_device_ = false;
   bool live_ = false;
+  int damages_in_a_row_ = 0;
+  bool last_is_cut_ = false;  // the packet that was read last
   bool damaged_end_ = false;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "stream_infer/core/error.hpp"
 #include "stream_infer/core/frame_pool.hpp"
 #include "stream_infer/core/media_time.hpp"
 #include "stream_infer/core/stats.hpp"
@@ -15,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -22,35 +24,52 @@ namespace stream_infer::ffmpeg {
 
 /// Demuxer, decoder and frames put together: the pictures of a source in the order of their time. For one thread at a
 /// time; the counters may be read by any.
+///
+/// From a start position on, the frames are the same, in time and pixels, as those of a reading from the start. It seeks
+/// where the first picture that comes then proves it: an intra coded key frame with a time stamp of its own, at or before
+/// the position. A landing that proves nothing is tried again further back, and in the end from the start.
 class FrameSource {
  public:
   /// Opens the source. Pictures from `options.position` on will come, perhaps after some before it. \throws Error
   FrameSource(const std::string& source, const FFmpegOptions& settings, const OpenOptions& options)
-      : settings_{settings},
-        demuxer_{source, settings, options.stop},
-        decoder_{demuxer_.stream(), settings.threads, demuxer_.name()},
-        orientation_{settings.rotate ? demuxer_.orientation() : Orientation{}},
-        info_{demuxer_.info(orientation_)},
-        period_{info_.fps ? period_of(*info_.fps) : MediaTime{0}},
-        counters_{std::make_shared<SourceCounters>()},
-        pool_{counters_, [converters = std::make_shared<DecodedPicture::Converters>()] { return DecodedPicture{converters}; }} {
-    if (options.position > MediaTime{0} && !demuxer_.live()) seek(options.position, options.position);
+      : source_{source}, settings_{settings}, stop_{options.stop} {
+    open();
+    if (settings.rotate) orientation_ = demuxer().orientation();
+    info_ = demuxer().info(orientation_);
+    const ImageSpec spec = spec_of(info_.width, info_.height);
+    if (std::max(spec.width, spec.height) > largest_side)
+      throw Error{Errc::invalid_argument, "open", demuxer().name(),
+                  "its pictures would become " + std::to_string(spec.width) + "x" + std::to_string(spec.height) +
+                      ", more than 65535 pixels on a side: set both width and height"};
+    if (options.position > MediaTime{0} && demuxer().can_seek() && can_start_at_key_frames()) {
+      landing_ = Landing{.position = options.position};
+      land();
+    }
   }
 
   [[nodiscard]] const SourceInfo& info() const { return info_; }
   [[nodiscard]] const std::shared_ptr<SourceCounters>& counters() const { return counters_; }
 
-  /// The next picture, not yet converted. \throws Error  if the source fails for good
+  /// The next picture, not yet converted. Not to be called again after an error. \throws Error  if the source fails
   [[nodiscard]] ReadStatus read(Frame& frame) {
     for (;;) {
-      switch (decoder_.receive(*decoded_)) {
+      switch (decoder().receive(*decoded_)) {
         case Decoder::Status::frame:
-          if (!take(frame)) break;  // decoding starts again, further back
+          if (landing_ && !proves_landing()) {
+            land_further_back();
+            break;
+          }
+          landing_.reset();
+          frame = make_frame();
           return ReadStatus::frame;
         case Decoder::Status::end:
-          if (demuxer_.is_truncated(sought_ ? ~std::uint64_t{0} : packets_, last_time_)) set_truncated();
+          if (landing_) {
+            land_further_back();
+            break;
+          }
+          finish();
           return ReadStatus::end;
-        case Decoder::Status::error: count(counters_->decode_errors); break;
+        case Decoder::Status::error: count_error(); break;
         case Decoder::Status::hungry:
           if (!feed()) return ReadStatus::stopped;
           break;
@@ -59,56 +78,113 @@ class FrameSource {
   }
 
  private:
+  static constexpr int largest_side = 65535;
+
+  struct Opened {
+    Opened(const std::string& source, const FFmpegOptions& settings, const std::stop_token& stop)
+        : demuxer{source, settings, stop}, decoder{demuxer.stream(), settings.threads, demuxer.name()} {}
+    Demuxer demuxer;
+    Decoder decoder;
+  };
+
+  /// A seek whose first picture has not come yet.
+  struct Landing {
+    MediaTime position{};  ///< what is wanted
+    MediaTime back{};      ///< how far before it the seek went
+  };
+
+  [[nodiscard]] Demuxer& demuxer() { return opened_->demuxer; }
+  [[nodiscard]] Decoder& decoder() { return opened_->decoder; }
+
   static void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
-  void set_truncated() { counters_->truncated.store(true, std::memory_order_relaxed); }
+
+  void count_error() {
+    if (!landing_) count(counters_->decode_errors);
+  }
+
+  /// Opens the source, to be read from its start.
+  void open() {
+    opened_.reset();
+    opened_.emplace(source_, settings_, stop_);
+    const AVCodecID codec = demuxer().stream().codecpar->codec_id;
+    // Other decoders give nothing, or refuse, until they can decode; these make up the pixels that they do not have.
+    await_key_ = codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MPEG4;
+    packets_ = 0;
+    from_start_ = true;
+  }
 
   /// Gives the decoder its next packet. Returns false if stop was requested.
   bool feed() {
-    switch (demuxer_.read(packet_)) {
+    switch (demuxer().read(packet_)) {
       case Demuxer::Status::stopped: return false;
-      case Demuxer::Status::end: static_cast<void>(decoder_.send(nullptr)); return true;
+      case Demuxer::Status::end: static_cast<void>(decoder().send(nullptr)); return true;
+      case Demuxer::Status::damaged: count_error(); return true;
       case Demuxer::Status::packet: break;
     }
     ++packets_;
     count(counters_->packets_read);
-    // After a seek some containers begin between key frames; decoding from there would make up pixels.
-    if (await_key_ && (packet_->flags & AV_PKT_FLAG_KEY) == 0) return true;
+    if (await_key_ && (packet_->flags & AV_PKT_FLAG_KEY) == 0) {
+      const bool too_far = landing_ && packet_->dts != AV_NOPTS_VALUE && demuxer().time_of(packet_->dts) > landing_->position;
+      if (too_far) land_further_back();
+      return true;
+    }
     await_key_ = false;
     count(counters_->packets_decoded);
-    if (!decoder_.send(packet_.get())) count(counters_->decode_errors);
+    if (!decoder().send(packet_.get())) count_error();
     return true;
   }
 
-  /// Makes a frame of the decoded picture. Returns false if it shows that the seek went too far.
-  bool take(Frame& frame) {
+  /// The end: says whether it is the right one. \throws Error  if there was nothing that could be decoded
+  void finish() {
+    if (demuxer().is_truncated(from_start_ ? std::optional{packets_} : std::nullopt, last_time_.value_or(MediaTime{0})))
+      counters_->truncated.store(true, std::memory_order_relaxed);
+    if (last_time_ || packets_ == 0) return;
+    const int code = decoder().last_error() != 0 ? decoder().last_error() : AVERROR_INVALIDDATA;
+    throw make_error(code, "decode", demuxer().name(), "not one of its pictures could be decoded");
+  }
+
+  [[nodiscard]] Frame make_frame() {
     const MediaTime time = next_time();
-    if (first_after_seek_ && !reached_back(time)) return false;
-    first_after_seek_.reset();
     last_time_ = time;
-    has_last_time_ = true;
     count(counters_->frames_decoded);
-    if ((decoded_->flags & AV_FRAME_FLAG_CORRUPT) != 0 || decoded_->decode_error_flags != 0)
-      count(counters_->frames_damaged);
-    frame = pool_.make_lazy(image_spec(), time, [this](DecodedPicture& picture) { picture.take(*decoded_, orientation_); });
-    return true;
+    if (is_damaged()) count(counters_->frames_damaged);
+    return pool_.make_lazy(spec_of_picture(), time,
+                           [this](DecodedPicture& picture) { picture.take(*decoded_, orientation_); });
+  }
+
+  [[nodiscard]] bool is_damaged() const {
+    return (decoded_->flags & AV_FRAME_FLAG_CORRUPT) != 0 || decoded_->decode_error_flags != 0;
   }
 
   /// The picture's time. One without a time stamp, or not later than the one before, comes a period after that.
   [[nodiscard]] MediaTime next_time() {
-    const MediaTime follows = has_last_time_ ? last_time_ + std::max(period_, MediaTime{1'000'000}) : MediaTime{0};
     const std::int64_t timestamp = decoded_->best_effort_timestamp;
-    if (timestamp == AV_NOPTS_VALUE) return follows;
-    demuxer_.start_at(timestamp);
-    const MediaTime time = demuxer_.time_of(timestamp);
-    return has_last_time_ && time <= last_time_ ? follows : time;
+    if (timestamp != AV_NOPTS_VALUE) {
+      // In an AVI, say, the stream's start is that of decoding; its first picture is shown later, and that is our start.
+      const bool shown_later = decoded_->pts == AV_NOPTS_VALUE;
+      if (!last_time_ && (shown_later || !demuxer().knows_start())) demuxer().start_at(timestamp);
+      const MediaTime time = demuxer().time_of(timestamp);
+      if (!last_time_ || time > *last_time_) {
+        timed_ = time;
+        periods_since_ = 0;
+        return time;
+      }
+    }
+    if (!last_time_) return MediaTime{0};
+    ++periods_since_;
+    const Rational rate = info_.fps.value_or(Rational{1000});
+    return timed_ + MediaTime{static_cast<std::int64_t>(stream_infer::detail::floor_div(
+                        stream_infer::detail::int128{1'000'000'000} * periods_since_ * rate.den(), rate.num()))};
   }
 
-  [[nodiscard]] ImageSpec image_spec() const {
-    int width = decoded_->width;
-    int height = decoded_->height;
-    if (orientation_.transpose) std::swap(width, height);
+  [[nodiscard]] ImageSpec spec_of_picture() const {
+    return orientation_.transpose ? spec_of(decoded_->height, decoded_->width) : spec_of(decoded_->width, decoded_->height);
+  }
+
+  /// What becomes of an upright picture of this size.
+  [[nodiscard]] ImageSpec spec_of(int width, int height) const {
     const auto in_proportion = [](int side, int to, int of) {
-      return std::max(1, static_cast<int>((std::int64_t{side} * to + of / 2) / of));
+      return static_cast<int>(std::clamp<std::int64_t>((std::int64_t{side} * to + of / 2) / of, 1, largest_side + 1));
     };
     ImageSpec spec{settings_.width, settings_.height, settings_.format};
     if (spec.width == 0 && spec.height == 0) return {width, height, spec.format};
@@ -117,49 +193,71 @@ class FrameSource {
     return spec;
   }
 
-  /// Goes to the key frame before `to`, so that decoding reaches `position`. A source that cannot seek is read from
-  /// where it is.
-  void seek(MediaTime to, MediaTime position) {
-    if (!demuxer_.seek(std::max(to, MediaTime{0}))) return;
-    decoder_.flush();
-    sought_ = true;
-    await_key_ = true;
-    has_last_time_ = false;
-    first_after_seek_ = Sought{to, position};
+  /// The codecs whose decoders were seen to give the same pixels from any intra coded key frame on.
+  [[nodiscard]] bool can_start_at_key_frames() {
+    const AVCodecID codec = demuxer().stream().codecpar->codec_id;
+    switch (codec) {
+      case AV_CODEC_ID_H264:
+      case AV_CODEC_ID_HEVC:
+      case AV_CODEC_ID_AV1:
+      case AV_CODEC_ID_VP8:
+      case AV_CODEC_ID_VP9:
+      case AV_CODEC_ID_MPEG1VIDEO:
+      case AV_CODEC_ID_MPEG2VIDEO:
+      case AV_CODEC_ID_MPEG4: return true;
+      default: {
+        const AVCodecDescriptor* descriptor = avcodec_descriptor_get(codec);
+        return descriptor != nullptr && (descriptor->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
+      }
+    }
   }
 
-  /// Containers may seek inexactly, and a decoder may give nothing until it has recovered. If the first picture after a
-  /// seek is already past the position, there may have been one before it: start further back.
-  bool reached_back(MediaTime time) {
-    const auto [to, position] = *first_after_seek_;
-    if (time <= position || to <= MediaTime{0}) return true;
-    const MediaTime back = std::max(2 * (position - to), MediaTime{2'000'000'000});
-    seek(position - back, position);
-    return false;
+  void land() {
+    const MediaTime to = landing_->position - landing_->back;
+    if (to > MediaTime{0} && demuxer().seek(to)) {
+      decoder().flush();
+      await_key_ = true;
+      from_start_ = false;
+      return;
+    }
+    landing_.reset();
+    open();
   }
 
-  struct Sought {
-    MediaTime to;
-    MediaTime position;
-  };
+  void land_further_back() {
+    constexpr MediaTime first_step{2'000'000'000};
+    landing_->back = landing_->back == MediaTime{0} ? first_step : 4 * landing_->back;
+    land();
+  }
 
+  /// Whether the first picture after a seek is one from which on all is as in a reading from the start.
+  [[nodiscard]] bool proves_landing() {
+    // Of a stream that is refreshed bit by bit, key frames are predicted too, and what follows them need not be exact.
+    const bool intra = compat::is_key_frame(*decoded_) && decoded_->pict_type == AV_PICTURE_TYPE_I;
+    const bool timed = decoded_->pts != AV_NOPTS_VALUE && decoded_->pts == decoded_->best_effort_timestamp;
+    return intra && timed && !is_damaged() && demuxer().time_of(decoded_->pts) <= landing_->position;
+  }
+
+  std::string source_;
   FFmpegOptions settings_;
-  Demuxer demuxer_;
-  Decoder decoder_;
+  std::stop_token stop_;
+  std::optional<Opened> opened_;
   Orientation orientation_;
   SourceInfo info_;
-  MediaTime period_;
-  std::shared_ptr<SourceCounters> counters_;
-  FramePool<DecodedPicture> pool_;
+  std::shared_ptr<SourceCounters> counters_ = std::make_shared<SourceCounters>();
+  FramePool<DecodedPicture> pool_{
+      counters_, [converters = std::make_shared<DecodedPicture::Converters>()] { return DecodedPicture{converters}; }};
 
   Packet packet_;
-  UniqueFrame decoded_ = make_frame();
-  std::uint64_t packets_ = 0;
-  MediaTime last_time_{};
-  bool has_last_time_ = false;
-  bool sought_ = false;
+  UniqueFrame decoded_ = ffmpeg::make_frame();
+  std::uint64_t packets_ = 0;  // read since the start or the seek
+  bool from_start_ = true;
   bool await_key_ = false;
-  std::optional<Sought> first_after_seek_;
+  std::optional<Landing> landing_;
+
+  std::optional<MediaTime> last_time_;
+  MediaTime timed_{};  // the latest time that a time stamp gave
+  std::int64_t periods_since_ = 0;
 };
 
 }  // namespace stream_infer::ffmpeg

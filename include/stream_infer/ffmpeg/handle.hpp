@@ -20,6 +20,9 @@ struct FreeFrame {
 struct FreePacket {
   void operator()(AVPacket* packet) const noexcept { av_packet_free(&packet); }
 };
+struct CloseIo {
+  void operator()(AVIOContext* io) const noexcept { avio_closep(&io); }
+};
 struct FreeScaler {
   void operator()(SwsContext* context) const noexcept { sws_freeContext(context); }
 };
@@ -37,6 +40,7 @@ using UniqueFormatContext = std::unique_ptr<AVFormatContext, detail::CloseInput>
 using UniqueCodecContext = std::unique_ptr<AVCodecContext, detail::FreeCodecContext>;
 using UniqueFrame = std::unique_ptr<AVFrame, detail::FreeFrame>;
 using UniquePacket = std::unique_ptr<AVPacket, detail::FreePacket>;
+using UniqueIo = std::unique_ptr<AVIOContext, detail::CloseIo>;
 using UniqueScaler = std::unique_ptr<SwsContext, detail::FreeScaler>;
 
 /// \throws std::bad_alloc

@@ -4,22 +4,22 @@
 #include "stream_infer/core/redact.hpp"
 #include "stream_infer/ffmpeg/error.hpp"
 #include "stream_infer/ffmpeg/ffmpeg_options.hpp"
+#include "stream_infer/ffmpeg/fifo.hpp"
 #include "stream_infer/ffmpeg/handle.hpp"
 #include "stream_infer/ffmpeg/log.hpp"
+#include "stream_infer/ffmpeg/worker.hpp"
 
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <exception>
-#include <filesystem>
 #include <memory>
-#include <mutex>
+#include <new>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
+
+#include <sys/stat.h>
 
 namespace stream_infer::ffmpeg {
 
@@ -32,9 +32,10 @@ struct Interrupt {
   }
 };
 
-/// An open container. The Interrupt that its context points to lives beside it.
+/// An open container. What its context points to lives beside it.
 struct Input {
-  std::shared_ptr<Interrupt> interrupt = std::make_shared<Interrupt>();  // first: outlives the context
+  std::shared_ptr<Interrupt> interrupt = std::make_shared<Interrupt>();  // first: outlives the context, as does
+  Descriptor fifo;                                                       // the named pipe that it reads, if it does
   UniqueFormatContext context;
 };
 
@@ -66,26 +67,31 @@ namespace detail {
 
 /// What else can be said about a source that FFmpeg could not make sense of.
 [[nodiscard]] inline std::string hint(const std::string& url, int code) {
-  std::error_code ignored;
-  const std::filesystem::file_status status = std::filesystem::status(url, ignored);
-  if (std::filesystem::is_directory(status)) return "it is a folder; for an image sequence give a pattern such as folder/%04d.png";
-  if (!std::filesystem::is_regular_file(status)) return {};
-  if (std::filesystem::file_size(url, ignored) == 0) return "the file is empty";
+  struct stat status {};  // not std::filesystem: it would double what including this library costs
+  if (::stat(url.c_str(), &status) != 0) return {};
+  if (S_ISDIR(status.st_mode)) return "it is a folder; for an image sequence give a pattern such as folder/%04d.png";
+  if (!S_ISREG(status.st_mode)) return {};
+  if (status.st_size == 0) return "the file is empty";
   if (code != AVERROR_INVALIDDATA) return {};
-  AVIOContext* io = nullptr;
-  if (avio_open(&io, url.c_str(), AVIO_FLAG_READ) < 0) return {};
+  AVIOContext* opened = nullptr;
+  if (avio_open(&opened, url.c_str(), AVIO_FLAG_READ) < 0) return {};
+  const UniqueIo io{opened};
   compat::InputFormat* format = nullptr;
-  const int score = av_probe_input_buffer2(io, &format, url.c_str(), nullptr, 0, 0);
-  avio_closep(&io);
+  const int score = av_probe_input_buffer2(io.get(), &format, url.c_str(), nullptr, 0, 0);
   if (score < 0 || format == nullptr) return "its format is not recognised: not a video, or damaged at its beginning";
   if (av_match_name("mp4", format->name) != 0)
-    return "an MP4 or MOV without its index (moov): it was not finished, or cut";
+    return "an MP4 or MOV whose index (moov) is missing or damaged: the recording was not finished, or the file is cut";
   return std::string{"recognised as "} + format->name + ", but damaged";
 }
 
 inline void open_now(Input& input, const std::string& source, const FFmpegOptions& options) {
   const std::string name = redact(source);
-  const Address address{source};
+  Address address{source};
+  if (address.device == nullptr && is_fifo(address.url)) {
+    if (const int code = open_fifo(address.url, input.interrupt->requested, input.fifo); code < 0)
+      throw make_error(code, "open", name);
+    address.url = "pipe:" + std::to_string(input.fifo.get());
+  }
   Dictionary dictionary;
   for (const auto& [key, value] : options.options) dictionary.set(key.c_str(), value.c_str());
 
@@ -104,9 +110,8 @@ inline void open_now(Input& input, const std::string& source, const FFmpegOption
 
 }  // namespace detail
 
-/// Opens a container and finds its streams. This is done on a thread of its own: not all that opening waits for can be
-/// interrupted (a name look-up cannot). When `stop` is requested, the caller goes on after at most 100 ms; the thread
-/// owns all that it uses, and ends with it as soon as it is let.
+/// Opens a container and finds its streams, on a thread of its own that can be left behind: not all that opening waits
+/// for can be interrupted. When `stop` is requested, the caller goes on after at most 100 ms.
 /// \throws Error  also when it was stopped: std::errc::operation_canceled
 [[nodiscard]] inline Input open_input(const std::string& source, const FFmpegOptions& options, const std::stop_token& stop) {
   quiet_log_once();
@@ -114,36 +119,17 @@ inline void open_now(Input& input, const std::string& source, const FFmpegOption
   struct Opening {
     Input input;
     std::exception_ptr error;
-    bool done = false;
-    std::mutex mutex;
-    std::condition_variable_any changed;
   };
   const auto opening = std::make_shared<Opening>();
   const std::stop_callback interrupt{stop, [&opening] { opening->input.interrupt->requested.store(true); }};
-
-  std::thread thread{[opening, source, options] {
-    std::exception_ptr error;
+  Worker worker{[opening, source, options] {
     try {
       detail::open_now(opening->input, source, options);
     } catch (...) {
-      error = std::current_exception();
+      opening->error = std::current_exception();
     }
-    const std::lock_guard lock{opening->mutex};
-    opening->error = error;
-    opening->done = true;
-    opening->changed.notify_all();
   }};
-
-  std::unique_lock lock{opening->mutex};
-  const auto done = [&opening] { return opening->done; };
-  if (!opening->changed.wait(lock, stop, done)) opening->changed.wait_for(lock, std::chrono::milliseconds{80}, done);
-  const bool abandoned = !opening->done;
-  lock.unlock();
-  if (abandoned)
-    thread.detach();
-  else
-    thread.join();
-  if (stop.stop_requested())
+  if (!worker.wait(stop) || stop.stop_requested())
     throw Error{std::make_error_code(std::errc::operation_canceled), "open", redact(source), "stopped while opening"};
   if (opening->error) std::rethrow_exception(opening->error);
   return std::move(opening->input);

@@ -12,6 +12,8 @@
 #include "stream_infer/inference/outlet.hpp"
 #include "stream_infer/inference/run_report.hpp"
 #include "stream_infer/inference/start_options.hpp"
+#include "stream_infer/player/play_status.hpp"
+#include "stream_infer/producer/producer.hpp"
 
 #include <algorithm>
 #include <array>
@@ -44,13 +46,13 @@ namespace stream_infer {
 template <class Tracker, class E, class... Loaded>
 class Inference {
  public:
-  static_assert(sizeof...(Loaded) > 0, "stream_infer: an Inference needs at least one algorithm: si::load_algo(…)");
+  static_assert(sizeof...(Loaded) > 0, "stream_infer: an Inference needs at least one algorithm: si::load_algo(...)");
   static_assert(((Loaded::Shape::static_span <= Tracker::static_capacity) && ...),
                 "stream_infer: a window does not fit the tracker: (frame_count - 1) * frame_step + 1 frames must not be "
                 "more than the FrameTracker's capacity");
   static_assert(((std::is_void_v<typename Loaded::Value> || detail::Collects<E, typename Loaded::Value>) && ...),
                 "stream_infer: the exporter cannot collect a result type: it needs collect(const si::Record<T>&) for what "
-                "each algorithm's run() returns");
+                "each algorithm's run() returns (PrintExporter needs operator<< for it)");
 
   using Latest = LatestRecords<typename Loaded::Value...>;
   using ProcessHook = std::function<void(const Frame&, const Latest&)>;
@@ -280,11 +282,11 @@ class Inference {
     };
 
     try {
-      player.play_realtime(options.fps, options.position, [&](const Frame& frame) {
+      player.play_realtime(options.fps, options.position, [&](const Frame& frame, const std::stop_token& stop) {
         for_each_lane([&]<std::size_t I>(auto& lane) {
           if (!lane.due_at(frame)) return;
           threads[I]->post();
-          clock.settle();
+          clock.settle(stop);
         });
       });
       attend(player, options, begin);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <ostream>
 #include <vector>
 
@@ -35,9 +36,10 @@ struct RunReport {
 inline std::ostream& operator<<(std::ostream& out, const RunReport& report) {
   const double wall = std::chrono::duration<double>{report.wall_time}.count();
   const double media = std::chrono::duration<double>{report.media_time}.count();
-  out << to_string(report.end) << " after " << to_hms(report.media_time) << " of video in " << wall << " s";
-  if (wall > 0) out << " (" << media / wall << " x real time)";
-  out << '\n' << report.source << '\n';
+  char took[64];
+  std::snprintf(took, sizeof took, "%.2f s (%.1fx real time)", wall, wall > 0 ? media / wall : 0);
+  out << to_string(report.end) << " after " << to_hms_ms(report.media_time) << " of video in " << took << '\n'
+      << report.source << '\n';
   for (const AlgoStats& algo : report.algos) out << algo << '\n';
   if (report.process_skipped != 0) out << "process hook: " << report.process_skipped << " frames skipped\n";
   return out;

@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <optional>
-#include <sstream>
 #include <string>
 
 namespace stream_infer {
@@ -22,27 +22,27 @@ class FrameSelector {
 
   FrameSelector(std::optional<Rational> fps, const SourceInfo& info, MediaTime position)
       : position_{position}, tolerance_{tolerance_of(info.time_base, info.fps.value_or(Rational{}))} {
-    if (fps && (!info.fps || *fps < *info.fps)) thin_ = fps;
-    rate_ = thin_ ? *thin_ : info.fps.value_or(Rational{});
+    thins_ = fps && (!info.fps || *fps < *info.fps);
+    rate_ = thins_ ? *fps : info.fps.value_or(Rational{});
     period_ = period_of(rate_);
     previous_ = -period_ - tolerance_;  // no due lies before the start of the source
   }
 
   /// \throws Error for a rate or position that makes no sense
   static void check(std::optional<Rational> fps, MediaTime position, const std::string& source) {
-    if (fps && !fps->is_positive()) {
-      std::ostringstream reason;
-      reason << "the play rate must be positive, not " << *fps << "; leave fps out to play every frame";
-      throw Error{Errc::invalid_argument, "play", source, reason.str()};
-    }
+    if (fps && !fps->is_positive())
+      throw Error{Errc::invalid_argument, "play", source,
+                  "the play rate must be positive, not " + to_string(*fps) + "; leave fps out to play every frame"};
     if (position < MediaTime{0}) throw Error{Errc::invalid_argument, "play", source, "the position must not be negative"};
   }
 
-  /// Where the reader should start, so that the tick which the position falls into is seen from its beginning.
+  /// Where the reader should start: one tick before the one that the position falls into. So that tick, and the frame that
+  /// is played before it, are seen from their beginning.
   [[nodiscard]] static MediaTime open_at(std::optional<Rational> fps, MediaTime position) {
     if (!fps || position <= MediaTime{0}) return position;
-    const detail::int128 tick = detail::floor_div(detail::int128{position.count()} * fps->num(), scale(*fps));
-    return MediaTime{static_cast<std::int64_t>(detail::floor_div(tick * scale(*fps), fps->num()))};
+    const detail::int128 tick = detail::floor_div(detail::int128{position.count()} * fps->num(), scale(*fps)) - 1;
+    const detail::int128 start = detail::floor_div(tick * scale(*fps), fps->num());
+    return std::max(MediaTime{0}, MediaTime{static_cast<std::int64_t>(start)});
   }
 
   /// The play rate: the given one, or the source's; 0 if neither is known.
@@ -51,10 +51,10 @@ class FrameSelector {
   /// What to do with the next frame of the source, at `time`.
   [[nodiscard]] Verdict offer(MediaTime time) {
     bool chosen = true;
-    if (thin_) {
-      const detail::int128 slot = detail::floor_div(
-          (detail::int128{time.count()} + tolerance_.count()) * thin_->num(), scale(*thin_));
-      chosen = !last_slot_ || slot > *last_slot_;
+    if (thins_) {
+      const detail::int128 slot =
+          detail::floor_div((detail::int128{time.count()} + tolerance_.count()) * rate_.num(), scale(rate_));
+      chosen = slot > last_slot_;
       if (chosen) last_slot_ = slot;
     }
     if (position_ > MediaTime{0} && time < position_ - tolerance_) {
@@ -88,12 +88,12 @@ class FrameSelector {
 
   MediaTime position_;
   MediaTime tolerance_;
-  std::optional<Rational> thin_;
+  bool thins_ = false;
   Rational rate_;
   MediaTime period_{};
   MediaTime previous_{};
   MediaTime start_{};
-  std::optional<detail::int128> last_slot_;
+  detail::int128 last_slot_ = std::numeric_limits<std::int64_t>::min();  // of the frame chosen last: before any there is
   bool seen_before_position_ = false;
   bool started_ = false;
 };

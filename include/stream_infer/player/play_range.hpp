@@ -47,8 +47,9 @@ class PlayRange : public std::ranges::view_interface<PlayRange<Session>> {
     PlayRange* range_ = nullptr;
   };
 
+  /// \param session  null for a range without frames
   PlayRange(std::unique_ptr<Session> session, detail::PlayMonitor& monitor, std::stop_token stop)
-      : session_{std::move(session)}, monitor_{&monitor}, stop_{std::move(stop)} {}
+      : session_{std::move(session)}, monitor_{&monitor}, stop_{std::move(stop)}, ended_{session_ == nullptr} {}
 
   PlayRange(PlayRange&&) noexcept = default;
   PlayRange& operator=(PlayRange&& other) noexcept {
@@ -56,6 +57,7 @@ class PlayRange : public std::ranges::view_interface<PlayRange<Session>> {
     std::swap(monitor_, other.monitor_);
     std::swap(stop_, other.stop_);
     std::swap(current_, other.current_);
+    std::swap(begun_, other.begun_);
     std::swap(ended_, other.ended_);
     return *this;
   }
@@ -66,7 +68,7 @@ class PlayRange : public std::ranges::view_interface<PlayRange<Session>> {
 
   /// Reads the first frame. To be called once, as of any input range. \throws Error
   [[nodiscard]] Iterator begin() {
-    if (!std::exchange(begun_, true)) step();
+    if (!std::exchange(begun_, true) && !ended_) step();
     return Iterator{this};
   }
   [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }

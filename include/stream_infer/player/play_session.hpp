@@ -1,6 +1,7 @@
 #pragma once
 
 #include "stream_infer/core/frame.hpp"
+#include "stream_infer/core/media_time.hpp"
 #include "stream_infer/core/redact.hpp"
 #include "stream_infer/core/stats.hpp"
 #include "stream_infer/player/frame_selector.hpp"
@@ -140,6 +141,7 @@ class PlaySession {
     for (;;) {
       const ReadStatus status = reader_.read(frame);
       if (status != ReadStatus::frame) return status;
+      check_order(frame);
       count(monitor_->seen);
       switch (selector_.offer(frame.time())) {
         case FrameSelector::Verdict::play: return status;
@@ -175,6 +177,15 @@ class PlaySession {
  private:
   static void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
 
+  /// The due rule stands on times that increase. A frame that breaks this is not seen, and ends the play.
+  void check_order(const Frame& frame) {
+    if (last_time_ && frame.time() <= *last_time_)
+      throw Error{Errc::producer_failed, "read", name_,
+                  "a frame at " + to_hms_ms(frame.time()) + " came after one at " + to_hms_ms(*last_time_) +
+                      ": the times that a Reader gives must increase"};
+    last_time_ = frame.time();
+  }
+
   static ReaderOf<P> open(P& producer, const Request& request) {
     const std::string name = redact(request.source);
     FrameSelector::check(request.fps, request.position, name);
@@ -192,6 +203,7 @@ class PlaySession {
   ReaderOf<P> reader_;
   SourceInfo info_;
   FrameSelector selector_;
+  std::optional<MediaTime> last_time_;
 };
 
 }  // namespace stream_infer::detail

@@ -35,8 +35,8 @@ class Player {
   using Session = detail::PlaySession<P, Tracker>;
   using Range = PlayRange<Session>;
 
-  /// Called on the playing thread after each played frame. It must be quick and must not throw.
-  using OnFrame = std::function<void(const Frame&)>;
+  /// Called on the playing thread after each played frame, with the play's stop token. It must be quick.
+  using OnFrame = std::function<void(const Frame&, const std::stop_token&)>;
 
   /// Opens nothing yet. \param source  what the producer opens: a file, URL, device or pattern
   Player(P& producer, Tracker& tracker, std::string source = {}, C clock = C{})
@@ -46,7 +46,7 @@ class Player {
   Player& operator=(const Player&) = delete;
   ~Player() { stop(); }
 
-  /// Opens the source and gives the serial loop over its frames.
+  /// Opens the source and gives the serial loop over its frames; a loop without frames if stop() comes meanwhile.
   /// \param fps       the play rate; none, or one at or above the source's, plays every frame
   /// \param position  where to start, since the source's start
   /// \throws Error    if the source cannot be opened, and from the loop if it fails for good
@@ -57,7 +57,8 @@ class Player {
       return Range{std::make_unique<Session>(*producer_, *tracker_, monitor_, request(fps, position, stop)), monitor_, stop};
     } catch (const Error& error) {
       finish_failed(error, stop);
-      throw;
+      if (!stop.stop_requested()) throw;
+      return Range{nullptr, monitor_, stop};
     }
   }
 
@@ -166,7 +167,7 @@ class Player {
         session.discard();
         return ReadStatus::stopped;
       }
-      if (session.publish(frame) && on_frame) on_frame(frame);
+      if (session.publish(frame) && on_frame) on_frame(frame, stop);
     }
   }
 

@@ -21,6 +21,7 @@ struct SourceInfo {
   std::optional<std::uint64_t> frame_count = {};  ///< if the container tells
   std::optional<MediaTime> duration = {};    ///< if the container tells
   std::string codec = {};                    ///< FFmpeg's name of it: "h264"; empty where there is none
+  bool interlaced = false;                   ///< a picture's rows are of two moments in turn; they are not taken apart
   bool live = false;                         ///< frames come at their own pace and cannot be asked for earlier
   Rational time_base{1, 1'000'000'000};      ///< the unit of the source's time stamps, in seconds
 };

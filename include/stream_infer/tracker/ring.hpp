@@ -61,15 +61,14 @@ class Ring {
     node->pins.store(1, std::memory_order_release);
     replace(next_ % capacity_, node);
     ++next_;
-    // release: who sees this end finds the slot filled
+    // release: who sees this end finds the node in its slot, pinned by the ring
     end_.store(next_, std::memory_order_release);
     return true;
   }
 
   /// Writer. Drops all values; the next one is number 0 again.
   void clear() {
-    // release, as in push(): who sees this end finds the values of before gone or still whole
-    end_.store(0, std::memory_order_release);
+    end_.store(0, std::memory_order_relaxed);  // publishes nothing: who still has the old end finds values or none
     next_ = 0;
     for (std::size_t i = 0; i < capacity_; ++i) replace(i, nullptr);
   }
@@ -83,10 +82,11 @@ class Ring {
   /// The number of the oldest value that may still be held, if the newest is `end - 1`.
   [[nodiscard]] std::uint64_t held_from(std::uint64_t end) const { return end > capacity_ ? end - capacity_ : 0; }
 
-  /// Copies value number `index` into `out`. Returns false if it is not held: replaced already, or not yet pushed.
+  /// Copies value number `index` into `out`. Returns false if it is not held: replaced already, or, as far as this thread
+  /// can know, not yet pushed. Once it has seen end() above `index`, it finds the value for as long as it is held.
   bool read(std::uint64_t index, T& out) const {
-    // acquire: the node's pin count of its present life, not an older 0, which would look like "not held"
-    Node* const node = slots_[index % capacity_].load(std::memory_order_acquire);
+    // relaxed: pin() orders our look at the node, and an old pointer leads to another index or to a free node
+    Node* const node = slots_[index % capacity_].load(std::memory_order_relaxed);
     if (node == nullptr || !pin(*node)) return false;
     const bool found = node->index.get() == index;
     if (found) out = node->value.get();
@@ -115,8 +115,7 @@ class Ring {
 
   void replace(std::size_t slot, Node* with) {
     Node* const old = slots_[slot].load(std::memory_order_relaxed);  // only this thread writes slots
-    // release: who finds the node here also finds its pin count set
-    slots_[slot].store(with, std::memory_order_release);
+    slots_[slot].store(with, std::memory_order_relaxed);  // published by `end_`, its node by the node's pins
     if (old == nullptr) return;
     // acquire: if nobody else holds it, the readers' looks at the node are over and it can be emptied
     if (old->pins.fetch_sub(1, std::memory_order_acquire) == 1)

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# bench/run.sh [RUNS]: builds the benchmarks and prints a Markdown table for each, medians of RUNS (5) interleaved pairs.
+# Takes a few minutes; wants an idle machine. Clips are made with FFmpeg in build/bench.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+runs=${1:-5}
+out=build/bench
+export LC_ALL=C
+
+cmake -S . -B "$out" -G Ninja -DCMAKE_BUILD_TYPE=Release -DSTREAM_INFER_BUILD_BENCH=ON \
+  -DSTREAM_INFER_BUILD_TESTS=OFF -DSTREAM_INFER_BUILD_EXAMPLES=OFF >"$out.log" 2>&1 || { cat "$out.log"; exit 1; }
+cmake --build "$out" >>"$out.log" 2>&1 || { cat "$out.log"; exit 1; }
+bin=$out/bench
+
+clip() {  # clip NAME SECONDS SIZE: H.264 with B-frames, GOP 250, a moving pattern with some noise
+  [ -s "$out/$1" ] && return
+  ffmpeg -v error -y -f lavfi -i "testsrc2=size=$3:rate=30,noise=alls=6:allf=t" -t "$2" -c:v libx264 -preset medium \
+    -g 250 -bf 2 -pix_fmt yuv420p "$out/part-$1"
+  mv "$out/part-$1" "$out/$1"
+}
+clip 1080p.mp4 20 1920x1080
+clip 360p.mp4 30 640x360
+clip 360p-long.mp4 300 640x360
+
+head() { printf '\n%s\n\n| | wall | CPU | memory |\n|---|---|---|---|\n' "$1"; }
+
+head "Every frame of a 1080p H.264 clip to 640x360 BGR24 and into an algorithm, against FFmpeg's bare decode"
+"$bin/compare" "$runs" "offline_dense" "ffmpeg -i CLIP -f null -" \
+  -- "$bin/offline_dense" "$out/1080p.mp4" -- ffmpeg -v error -i "$out/1080p.mp4" -f null -
+
+head "Memory does not follow the length: a clip of 300 s against one of 30 s, all frames converted"
+"$bin/compare" "$runs" "300 s" "30 s" -- "$bin/offline_dense" "$out/360p-long.mp4" -- "$bin/offline_dense" "$out/360p.mp4"
+
+head "Nothing due: a realtime play (30 s) against the same frames decoded offline; CPU is what counts"
+"$bin/compare" 3 "realtime" "offline" \
+  -- "$bin/realtime_idle" "$out/360p.mp4" realtime -- "$bin/realtime_idle" "$out/360p.mp4" offline
+
+head "Parsing the umbrella header, g++ -O0, against the standard headers that it includes"
+printf '#include <stream_infer/stream_infer.hpp>\n' >"$out/umbrella.cpp"
+g++ -std=c++20 -Iinclude -H -fsyntax-only "$out/umbrella.cpp" 2>&1 | sed -n 's|^\.* .*/c++/[0-9]*/\([a-z_]*\)$|#include <\1>|p' |
+  sort -u >"$out/standard.cpp"
+"$bin/compare" "$runs" "stream_infer.hpp" "standard headers" \
+  -- g++ -std=c++20 -O0 -Iinclude -fsyntax-only "$out/umbrella.cpp" -- g++ -std=c++20 -O0 -fsyntax-only "$out/standard.cpp"
+
+if [ -x "$bin/frame_tracker_bench" ]; then
+  printf '\nFrameTracker against a mutex and a deque\n\n'
+  "$bin/frame_tracker_bench"
+fi

@@ -1,0 +1,31 @@
+# Sourced by tests/run.sh and examples/run.sh.
+
+# What it takes to build with the library.
+build_packages=(g++ cmake ninja-build pkg-config ffmpeg
+                libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavdevice-dev)
+
+# install_packages PACKAGE…: installs those that are missing. Without apt-get it says what must be there and goes on.
+install_packages() {
+  if ! command -v apt-get >/dev/null; then
+    echo "No apt-get here: this needs what Debian calls $*"
+    return 0
+  fi
+
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+
+  local root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+      echo "Missing, and neither root nor sudo to install it. As root: apt-get install ${missing[*]}" >&2
+      return 1
+    fi
+    root=(sudo)
+  fi
+  echo "Installing ${missing[*]}"
+  "${root[@]}" apt-get update -qq &&
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}"
+}

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "stream_infer/ffmpeg/compat.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace stream_infer::ffmpeg {
+
+/// A file descriptor with its owner.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int number) noexcept : number_{number} {}
+  Descriptor(Descriptor&& other) noexcept : number_{std::exchange(other.number_, -1)} {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  [[nodiscard]] int get() const noexcept { return number_; }
+
+ private:
+  int number_ = -1;
+};
+
+/// Opens the named pipe at `path` and waits until somebody has written to it. FFmpeg's own way of opening and reading one
+/// waits for the writer where no stop can reach it; with a descriptor that does not block, it asks for a stop as it does
+/// for the network. \param requested  ends the wait when it turns true
+/// \returns  a descriptor, or one of FFmpeg's error codes: AVERROR_EXIT if the wait was ended
+[[nodiscard]] inline int open_fifo(const std::string& path, const std::atomic<bool>& requested, Descriptor& descriptor) {
+  descriptor = Descriptor{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+  if (descriptor.get() < 0) return AVERROR(errno);
+  for (pollfd written{descriptor.get(), POLLIN, 0}; ::poll(&written, 1, 50) <= 0;)
+    if (requested.load(std::memory_order_relaxed)) return AVERROR_EXIT;  // a lone flag
+  return 0;
+}
+
+[[nodiscard]] inline bool is_fifo(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
+}  // namespace stream_infer::ffmpeg

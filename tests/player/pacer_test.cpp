@@ -1,0 +1,99 @@
+#include "stream_infer/player/pacer.hpp"
+
+#include "stream_infer/core/clock.hpp"
+#include "support/catch.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+namespace si = stream_infer;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A clock that jumps to every time that somebody sleeps until, and remembers them.
+class JumpClock {
+ public:
+  [[nodiscard]] si::MediaTime now() const { return shared_->now; }
+  bool sleep_until(si::MediaTime time, const std::stop_token& stop) {
+    shared_->asked.push_back(time);
+    if (stop.stop_requested()) return false;
+    shared_->now = std::max(shared_->now, time);
+    return true;
+  }
+  void begin_work() {}
+  void end_work() {}
+  void settle(const std::stop_token&) {}
+
+  void go_on(si::MediaTime by) { shared_->now += by; }
+  [[nodiscard]] const std::vector<si::MediaTime>& asked() const { return shared_->asked; }
+
+ private:
+  struct Shared {
+    si::MediaTime now{100s};
+    std::vector<si::MediaTime> asked;
+  };
+  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+};
+
+static_assert(si::Clock<JumpClock>);
+
+using Times = std::vector<si::MediaTime>;
+
+}  // namespace
+
+TEST_CASE("The first frame is played at once, the others as far apart as their times", "[pacer]") {
+  JumpClock clock;
+  si::Pacer pacer{clock, false};
+  for (const si::MediaTime time : Times{2s, 2040ms, 3s}) CHECK(pacer.wait(time, {}));
+  CHECK(clock.asked() == Times{100s, 100040ms, 101s});
+}
+
+TEST_CASE("A late frame is played at once, and the pace is kept", "[pacer]") {
+  JumpClock clock;
+  si::Pacer pacer{clock, false};
+  CHECK(pacer.wait(0s, {}));
+  clock.go_on(500ms);  // a stall
+  CHECK(pacer.wait(40ms, {}));
+  CHECK(clock.now() == 100500ms);
+  CHECK(pacer.wait(600ms, {}));
+  CHECK(clock.now() == 100600ms);  // not 500 ms late for ever
+}
+
+TEST_CASE("A live source sets its own pace", "[pacer]") {
+  JumpClock clock;
+  si::Pacer pacer{clock, true};
+  CHECK(pacer.wait(0s, {}));
+  CHECK(pacer.wait(10h, {}));
+  CHECK(clock.asked().empty());
+}
+
+TEST_CASE("A stop request ends the wait, and none begins after it", "[pacer]") {
+  const bool live = GENERATE(false, true);
+  std::stop_source stop;
+  JumpClock clock;
+  si::Pacer pacer{clock, live};
+  CHECK(pacer.wait(0s, stop.get_token()));
+  stop.request_stop();
+  CHECK_FALSE(pacer.wait(40ms, stop.get_token()));
+}
+
+TEST_CASE("On the machine's clock a wait lasts as long as it should, and a stop request cuts it short", "[pacer]") {
+  const auto begin = std::chrono::steady_clock::now();
+  std::stop_source stop;
+  si::Pacer pacer{si::SteadyClock{}, false};
+  CHECK(pacer.wait(0s, stop.get_token()));
+  CHECK(pacer.wait(30ms, stop.get_token()));
+  CHECK(std::chrono::steady_clock::now() - begin >= 30ms);
+
+  std::jthread stopper{[&stop] {
+    std::this_thread::sleep_for(20ms);
+    stop.request_stop();
+  }};
+  CHECK_FALSE(pacer.wait(1h, stop.get_token()));
+  CHECK(std::chrono::steady_clock::now() - begin < 10s);
+}

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# tests/run.sh [--quick] [STEP…]: installs what is missing (Debian, Ubuntu), builds, tests, and sums up.
+#
+# Steps, all but debug by default:
+#   release  g++, optimised: every test, every header alone, examples, consumers of the package
+#   debug    the same, not optimised
+#   asan     the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+#   tsan     the tests labelled `concurrency` under ThreadSanitizer
+#   clang    clang++ with all warnings
+#   format   clang-format 14, on every file
+#   tidy     clang-tidy, on all headers and the examples
+# --quick: release and format, without the consumers of the package.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+. cmake/install_packages.sh
+
+quick=
+steps=()
+for argument in "$@"; do
+  case $argument in
+    --quick) quick=yes ;;
+    release | debug | asan | tsan | clang | format | tidy) steps+=("$argument") ;;
+    *) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  esac
+done
+if [ ${#steps[@]} -eq 0 ]; then
+  steps=(release asan tsan clang format tidy)
+  [ -n "$quick" ] && steps=(release format)
+fi
+
+# GCC's and older clang's sanitizers cannot start where the kernel randomises more address bits than they knew of.
+fixed_addresses=()
+if [ "$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0)" -gt 28 ] && setarch -R true 2>/dev/null; then
+  fixed_addresses=(setarch -R)
+fi
+
+preset() {
+  local name=$1 compiler=$2
+  shift 2
+  CXX=$compiler cmake --preset "$name" && cmake --build --preset "$name" --parallel "$(nproc)" &&
+    "${fixed_addresses[@]}" ctest --preset "$name" "$@"
+}
+
+step_release() { preset release g++ ${quick:+-LE packaging}; }
+step_debug() { preset debug g++ ${quick:+-LE packaging}; }
+step_asan() { preset asan g++; }
+step_tsan() { preset tsan g++; }
+step_clang() { preset clang clang++; }
+
+step_format() {  # other versions format otherwise
+  local program
+  program=$(command -v clang-format-14 || command -v clang-format) || return 1
+  if ! "$program" --version | grep -q 'version 14\.'; then
+    echo "skipped: needs clang-format 14, and this is $("$program" --version)"
+    return 0
+  fi
+  find include tests examples bench \( -name '*.hpp' -o -name '*.cpp' \) -print0 | xargs -0 "$program" --dry-run -Werror
+}
+
+step_tidy() {
+  cmake --preset clang >/dev/null || return 1
+  find build/clang/tests/headers/all_headers examples -name '*.cpp' -print0 |
+    xargs -0 -n 1 -P "$(nproc)" clang-tidy --quiet -p build/clang 2>&1 | sed '/ warnings generated\.$/d'
+}
+
+install_packages "${build_packages[@]}" catch2 relacy-dev ccache clang clang-tidy clang-format || exit 1
+
+mkdir -p build/logs
+summary=
+failed=0
+for step in "${steps[@]}"; do
+  printf '\n==== %s\n' "$step"
+  log=build/logs/$step.log
+  SECONDS=0
+  if "step_$step" 2>&1 | tee "$log"; then
+    verdict=passed
+  else
+    verdict=FAILED
+    failed=$((failed + 1))
+  fi
+  grep -q '^skipped: ' "$log" && verdict=skipped
+  summary+=$(printf '%-8s %-8s %4d s\n' "$step" "$verdict" "$SECONDS")$'\n'
+  # ctest's own summary, with the names of what failed or was skipped
+  summary+=$(grep -E '^[0-9]+% tests passed|^Total Test time|^The following tests|^[[:space:]]+[0-9]+ - ' "$log" |
+    sed 's/^/         /')$'\n'
+done
+
+printf '\n==== summary\n%s' "$(sed '/^ *$/d' <<<"$summary")"
+printf '\n%s\n' "$([ $failed -eq 0 ] && echo 'All steps passed.' || echo "$failed of ${#steps[@]} steps failed.")"
+[ $failed -eq 0 ]
