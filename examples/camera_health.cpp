@@ -29,8 +29,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// All that a signal handler may do is set a flag. A second Ctrl-C ends the program at once.
-std::atomic<bool> interrupted{false};
+// All that a signal handler may do is set a flag, which must be global. A second Ctrl-C ends the program at once.
+std::atomic<bool> interrupted{false};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 static_assert(std::atomic<bool>::is_always_lock_free);
 
 extern "C" void interrupt(int signal) {
@@ -51,8 +51,7 @@ double seconds(si::MediaTime time) { return camera_health::Seconds{time}.count()
 class Terminal {
  public:
   explicit Terminal(std::optional<bool> colour)
-      : is_terminal_{::isatty(STDOUT_FILENO) == 1},
-        colour_{colour.value_or(is_terminal_ && std::getenv("NO_COLOR") == nullptr)} {}
+      : is_terminal_{::isatty(STDOUT_FILENO) == 1}, colour_{colour.value_or(is_terminal_ && !wants_no_colour())} {}
 
   void operator()(const camera_health::Event& event) const {
     using Kind = camera_health::Event::Kind;
@@ -75,6 +74,11 @@ class Terminal {
   static constexpr std::string_view yellow = "\x1b[33m";
 
  private:
+  static bool wants_no_colour() {                // https://no-color.org
+    const char* wish = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): before any thread is started
+    return wish != nullptr && *wish != '\0';
+  }
+
   static std::string detail(const camera_health::Event& event) {
     switch (event.fault) {
       case camera_health::Fault::black: return format("(%.1f %% dark)", event.measure * 100);

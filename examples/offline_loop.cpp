@@ -73,8 +73,8 @@ struct Latest {
   std::optional<Place> place;
 };
 
-// All that a signal handler may do is set a flag. A second Ctrl-C ends the program at once.
-std::atomic<bool> interrupted{false};
+// All that a signal handler may do is set a flag, which must be global. A second Ctrl-C ends the program at once.
+std::atomic<bool> interrupted{false};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 static_assert(std::atomic<bool>::is_always_lock_free);
 
 extern "C" void interrupt(int signal) {
@@ -109,7 +109,7 @@ void run(const std::string& video, double threshold) {
   for (const auto& [frame, number] : player.play()) {
     if (inference.auto_run_specific_inference(player.fps(), number) == 0) continue;  // nothing was due at this frame
     std::cout << si::to_hms_ms(frame.time()) << "  "
-              << std::string(std::min<std::size_t>(40, std::lround(latest.motion)), '#');
+              << std::string(static_cast<std::size_t>(std::min(40.0, latest.motion + 0.5)), '#');
     if (latest.motion > threshold && inference.run_specific_inference("where")) {
       if (latest.place)
         std::cout << "  at " << std::lround(latest.place->x) << " %, " << std::lround(latest.place->y) << " %";

@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -48,11 +49,11 @@ struct Exposure {
     const si::ImageView image = frames.back().image();
     std::array<double, 3> shares{};  // shadows, middle, highlights
     for (int y = 0; y < image.height; ++y)
-      for (const std::uint8_t pixel : image.row(y)) shares[pixel < 32 ? 0 : pixel < 224 ? 1 : 2] += 1;
+      for (const std::uint8_t pixel : image.row(y)) shares[pixel < 64 ? 0 : pixel < 192 ? 1 : 2] += 1;
     for (double& share : shares) share /= static_cast<double>(image.width) * image.height;
-    if (shares[0] > 0.1 && shares[2] > 0.1) return "harsh, with black shadows and blown highlights";
-    if (shares[0] > 0.25) return "too dark";
-    if (shares[2] > 0.25) return "too bright";
+    if (shares[0] > 0.3 && shares[2] > 0.3) return "harsh, with deep shadows and blown highlights";
+    if (shares[0] > 0.5) return "dark";
+    if (shares[2] > 0.5) return "bright";
     return "good";
   }
 };
@@ -77,47 +78,46 @@ class Changes {
     }
   }
 
-  /// Optional: hears of algorithms and exporters that threw.
+  /// Optional: hears of algorithms and exporters that threw. What fails once often fails again: say it once.
   void on_error(const si::RunError& error) {
-    std::cerr << si::to_hms_ms(error.time) << "  " << error.algo << " failed: " << error.message << '\n';
+    if (error.message == last_error_) return;
+    last_error_ = error.message;
+    std::cerr << error.algo << " failed: " << error.message << '\n';
   }
 
  private:
+  std::string last_error_;
   std::map<std::string, std::string> last_;
 };
 
-/// An exporter that sends later. BaseExporter keeps what is collected and calls send() for each record in turn, when
-/// `start` has some time; what send() throws leaves the record unsent, and it is tried again.
+/// An exporter that sends later. BaseExporter keeps what is collected, and calls send() for each record in turn after
+/// every run. A record at which send() throws counts as not sent, and comes again.
 class CsvFile : public si::BaseExporter<CsvFile, double, std::string> {
  public:
   /// \throws si::Error
   explicit CsvFile(std::string path) : path_{std::move(path)}, file_{std::fopen(path_.c_str(), "wb")} {
     if (!file_) fail("create");
+    std::setvbuf(file_.get(), nullptr, _IONBF, 0);  // the batch is the buffer: fwrite() then says what was written
     batch_ = "seconds,frame,algorithm,value\r\n";
   }
 
   template <class T>
   void send(const si::Record<T>& record) {
-    const std::size_t before = batch_.size();
+    if (rows_in_batch_ == rows_per_batch) flush();  // first, so that a record is in the batch or has not been sent
     char numbers[64];
     std::snprintf(numbers, sizeof numbers, "%.3f,%llu,", std::chrono::duration<double>{record.time}.count(),
                   static_cast<unsigned long long>(record.frame_index));
     batch_ += numbers + quoted(record.algo) + ',' + quoted(text_of(record.value)) + "\r\n";
-    if (++rows_ % rows_per_batch != 0) return;
-    try {
-      flush();
-    } catch (...) {
-      batch_.resize(before);  // it will come again
-      --rows_;
-      throw;
-    }
+    ++rows_in_batch_;
+    ++rows_;
   }
 
-  /// Writes what there is, to the disk's cache at least. \throws si::Error
+  /// Writes what there is. What could not be written stays, and is tried again. \throws si::Error
   void flush() {
-    if (std::fwrite(batch_.data(), 1, batch_.size(), file_.get()) != batch_.size() || std::fflush(file_.get()) != 0)
-      fail("write");
-    batch_.clear();
+    const std::size_t written = std::fwrite(batch_.data(), 1, batch_.size(), file_.get());
+    batch_.erase(0, written);
+    if (!batch_.empty()) fail("write");
+    rows_in_batch_ = 0;
   }
 
   [[nodiscard]] std::size_t rows() const { return rows_; }
@@ -144,6 +144,7 @@ class CsvFile : public si::BaseExporter<CsvFile, double, std::string> {
   std::string path_;
   std::unique_ptr<std::FILE, Close> file_;
   std::string batch_;
+  std::size_t rows_in_batch_ = 0;
   std::size_t rows_ = 0;
 };
 

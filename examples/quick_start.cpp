@@ -1,6 +1,7 @@
 // quick_start VIDEO [offline|realtime]: three small algorithms on one source, a line for each result, then the report.
 #include <stream_infer/stream_infer.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

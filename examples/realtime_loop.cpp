@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <iostream>
 #include <span>
 #include <string>
@@ -69,8 +70,8 @@ struct Display : si::BaseExporter<Display, double, int> {
   int contrast = 0;
 };
 
-// All that a signal handler may do is set a flag. A second Ctrl-C ends the program at once.
-std::atomic<bool> interrupted{false};
+// All that a signal handler may do is set a flag, which must be global. A second Ctrl-C ends the program at once.
+std::atomic<bool> interrupted{false};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 static_assert(std::atomic<bool>::is_always_lock_free);
 
 extern "C" void interrupt(int signal) {
@@ -120,7 +121,7 @@ int main(int argc, char** argv) try {
     return 2;
   }
   run(argv[1]);
-} catch (const si::Error& error) {
+} catch (const std::exception& error) {  // such as si::Error
   std::cerr << "realtime_loop: " << error.what() << '\n';
   return 1;
 }

@@ -78,6 +78,7 @@ class BlurDetector {
   static constexpr float textured = 4;           // a cell's usual sharpness, from which on it tells something
   static constexpr double same_structure = 0.8;  // correlation with the usual brightness of the cells
   static constexpr double alike = 0.5;           // likewise; less is another scene
+  static constexpr float faded = 0.25;           // of the usual contrast; with less, detail drowns in noise
   static constexpr float same_brightness = 10;   // gray levels; a cell further off shows something else
   static constexpr std::chrono::seconds learning_step{1};
   static constexpr std::chrono::seconds patience{3};  // with a view that cannot be compared
@@ -98,12 +99,12 @@ class BlurDetector {
     const Fit fit = fit_to_usual(sample.means, inside);
     const double sharpest =
         percentile(sample.sharpness, inside, 90) / std::max(textured, percentile(usual_.sharpness, inside, 90));
-    if (fit.correlation < alike) return {View::other, 1};  // another scene: nothing is known of it
+    if (fit.correlation < alike || fit.slope < faded) return {View::other, 1};  // nothing is known of it
     if (fit.correlation < same_structure) return {View::other, sharpest};
 
     const float floor = percentile(sample.sharpness, inside, 10);  // what even flat cells show is noise
     const float usual_floor = percentile(usual_.sharpness, inside, 10);
-    const float contrast = std::clamp(fit.slope, 0.05F, 1.F);
+    const float contrast = std::min(fit.slope * fit.slope, 1.F);  // detail goes by its square
     std::size_t with_detail = 0;
     std::vector<float> shares;
     for (std::size_t i = 0; i < cell_count; ++i) {
@@ -112,8 +113,8 @@ class BlurDetector {
       if (!inside[i] || detail < textured) continue;
       ++with_detail;
       if (std::abs(sample.means[i] - (fit.slope * usual_.means[i] + fit.offset)) > same_brightness) continue;
-      shares.push_back(std::max(0.F, sample.sharpness[i] - std::min(floor, usual / 2)) /
-                       (detail * contrast * contrast));
+      const float shown = sample.sharpness[i] - std::min(floor, contrast * usual / 2);
+      shares.push_back(std::max(0.F, shown) / (contrast * detail));
     }
     if (with_detail < fewest_cells) return {View::plain};
     if (shares.size() < std::max(fewest_cells, with_detail / 2)) return {View::other, sharpest};

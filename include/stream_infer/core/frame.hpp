@@ -60,8 +60,8 @@ class FrameState {
  protected:
   FrameState() = default;
 
-  virtual void convert(ImageSpan out) = 0;  ///< writes the picture's pixels as `out` wants them
-  virtual void drop_picture() noexcept = 0;     ///< may be called when it has been dropped already
+  virtual void convert(ImageSpan out) = 0;   ///< writes the picture's pixels as `out` wants them
+  virtual void drop_picture() noexcept = 0;  ///< may be called when it has been dropped already
   virtual void park(std::shared_ptr<FramePoolState> pool) noexcept = 0;  ///< puts this into `pool` for its next use
 
  private:
@@ -122,10 +122,10 @@ class Frame {
 
   [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
 
-  [[nodiscard]] inline std::uint64_t index() const noexcept;         ///< 0-based count of played frames
-  [[nodiscard]] inline MediaTime time() const noexcept;              ///< since the source's start
-  [[nodiscard]] inline const Timing& timing() const noexcept;        ///< what the due rule needs
-  [[nodiscard]] inline const ImageSpec& spec() const noexcept;       ///< the image's size and format, without making it
+  [[nodiscard]] inline std::uint64_t index() const noexcept;    ///< 0-based count of played frames
+  [[nodiscard]] inline MediaTime time() const noexcept;         ///< since the source's start
+  [[nodiscard]] inline const Timing& timing() const noexcept;   ///< what the due rule needs
+  [[nodiscard]] inline const ImageSpec& spec() const noexcept;  ///< the image's size and format, without making it
   [[nodiscard]] int width() const noexcept { return spec().width; }
   [[nodiscard]] int height() const noexcept { return spec().height; }
   [[nodiscard]] PixelFormat format() const noexcept { return spec().format; }

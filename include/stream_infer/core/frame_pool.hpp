@@ -17,7 +17,8 @@ namespace stream_infer {
 template <class P>
 concept Picture = std::movable<P> && requires(P& picture, ImageSpan out) {
   picture.convert(out);
-  { picture.drop() } noexcept;
+  { picture.drop() }
+  noexcept;
 };
 
 /// For frames whose image is written when they are made.

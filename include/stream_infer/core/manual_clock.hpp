@@ -2,6 +2,7 @@
 
 #include "stream_infer/core/clock.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <list>
@@ -56,8 +57,12 @@ class ManualClock {
   }
 
   void settle(const std::stop_token& stop) {
-    std::unique_lock lock{shared_->mutex};
-    shared_->changed.wait(lock, stop, [this] { return shared_->working <= 1; });
+    State& state = *shared_;
+    std::unique_lock lock{state.mutex};
+    ++state.settling;  // who waits here does not work: two that settle must not wait for each other
+    state.changed.notify_all();
+    state.changed.wait(lock, stop, [&] { return state.working <= state.settling; });
+    --state.settling;
   }
 
   /// Moves time on by `step`. Blocks until everything that happens within it has happened.
@@ -71,7 +76,7 @@ class ManualClock {
       if (next == nullptr || next->deadline > target) break;
       state.wake(*next);
     }
-    state.now = target;
+    state.now = std::max(state.now, target);  // another advance() or run() may have gone further meanwhile
   }
 
   /// Jumps from deadline to deadline for as long as somebody sleeps on this clock; returns when `stop` is requested.
@@ -79,7 +84,7 @@ class ManualClock {
     State& state = *shared_;
     std::unique_lock lock{state.mutex};
     const auto everybody_sleeps = [&] { return state.working <= 0 && state.next() != nullptr; };
-    while (state.changed.wait(lock, stop, everybody_sleeps)) state.wake(*state.next());
+    while (state.changed.wait(lock, stop, everybody_sleeps) && !stop.stop_requested()) state.wake(*state.next());
   }
 
  private:
@@ -111,6 +116,7 @@ class ManualClock {
     std::condition_variable_any changed;
     MediaTime now{0};
     std::int64_t working = 0;
+    std::int64_t settling = 0;  // of those
     std::list<Sleeper> sleepers;
   };
 

@@ -32,7 +32,8 @@ namespace stream_infer::ffmpeg {
 /// that it saw last, and makes another one when size, format, colour space or range change. For one thread at a time.
 ///
 /// Colours follow the picture's own matrix and range; where it names none, BT.601 in limited range, as FFmpeg and OpenCV
-/// take it. An alpha channel that the image has no place for is left out, not blended.
+/// take it. Grey is the picture's own luma, in full range. A wide gamut or HDR keeps its transfer curve: tones are not
+/// mapped. An alpha channel that the image has no place for is left out, not blended.
 class Converter {
  public:
   /// \throws Error  for a picture that cannot be converted
@@ -64,10 +65,15 @@ class Converter {
   void prepare(const Kind& kind) {
     scaler_.reset(sws_getContext(kind.from_width, kind.from_height, static_cast<AVPixelFormat>(kind.from_format),
                                  kind.to_width, kind.to_height, static_cast<AVPixelFormat>(kind.to_format),
-                                 algorithm(kind), nullptr, nullptr, nullptr));
+                                 flags(kind), nullptr, nullptr, nullptr));
     if (!scaler_) throw Error{Errc::unsupported, "convert", {}, describe(kind)};
     set_colours(kind);
     kind_ = kind;
+  }
+
+  static int flags(const Kind& kind) {
+    // Else swscale takes the colours of RGB from pairs of pixels: with an odd width, also from one beyond the edge.
+    return algorithm(kind) | SWS_FULL_CHR_H_INP;
   }
 
   /// For smaller pictures the area filter is both the best and the cheapest; for larger ones it shows blocks.
@@ -78,16 +84,17 @@ class Converter {
   }
 
   void set_colours(const Kind& kind) {
-    int* table = nullptr;
-    int* inverse = nullptr;
+    int* from_matrix = nullptr;
+    int* to_matrix = nullptr;
     int from_range = 0, to_range = 0, brightness = 0, contrast = 0, saturation = 0;
-    if (sws_getColorspaceDetails(scaler_.get(), &inverse, &from_range, &table, &to_range, &brightness, &contrast,
+    if (sws_getColorspaceDetails(scaler_.get(), &from_matrix, &from_range, &to_matrix, &to_range, &brightness, &contrast,
                                  &saturation) < 0)
       return;  // not a conversion between YUV and RGB: nothing to set
     if (kind.range != AVCOL_RANGE_UNSPECIFIED) from_range = kind.range == AVCOL_RANGE_JPEG ? 1 : 0;
-    const int space = kind.colour_space == AVCOL_SPC_UNSPECIFIED ? SWS_CS_DEFAULT : kind.colour_space;
-    sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(space), from_range, table, to_range, brightness, contrast,
-                             saturation);
+    const bool named = kind.colour_space != AVCOL_SPC_UNSPECIFIED && kind.colour_space != AVCOL_SPC_RGB;
+    const int* matrix = sws_getCoefficients(named ? kind.colour_space : SWS_CS_DEFAULT);
+    // on both sides: else grey would be made of colours, with another matrix
+    sws_setColorspaceDetails(scaler_.get(), matrix, from_range, matrix, to_range, brightness, contrast, saturation);
   }
 
   static std::string describe(const Kind& kind) {

@@ -60,7 +60,7 @@ class FrameSource {
             break;
           }
           landing_.reset();
-          frame = make_frame();
+          frame = frame_of_picture();
           return ReadStatus::frame;
         case Decoder::Status::end:
           if (landing_) {
@@ -143,7 +143,7 @@ class FrameSource {
     throw make_error(code, "decode", demuxer().name(), "not one of its pictures could be decoded");
   }
 
-  [[nodiscard]] Frame make_frame() {
+  [[nodiscard]] Frame frame_of_picture() {
     const MediaTime time = next_time();
     last_time_ = time;
     count(counters_->frames_decoded);
@@ -249,7 +249,7 @@ class FrameSource {
       counters_, [converters = std::make_shared<DecodedPicture::Converters>()] { return DecodedPicture{converters}; }};
 
   Packet packet_;
-  UniqueFrame decoded_ = ffmpeg::make_frame();
+  UniqueFrame decoded_ = make_frame();
   std::uint64_t packets_ = 0;  // read since the start or the seek
   bool from_start_ = true;
   bool await_key_ = false;

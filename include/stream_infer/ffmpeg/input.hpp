@@ -10,6 +10,7 @@
 #include "stream_infer/ffmpeg/worker.hpp"
 
 #include <atomic>
+#include <cerrno>
 #include <exception>
 #include <memory>
 #include <new>
@@ -66,7 +67,17 @@ struct Address {
 namespace detail {
 
 /// What else can be said about a source that FFmpeg could not make sense of.
-[[nodiscard]] inline std::string hint(const std::string& url, int code) {
+[[nodiscard]] inline std::string hint(const Address& address, const FFmpegOptions& options, int code) {
+  if (code == AVERROR(EINVAL) && !options.options.empty()) {
+    std::string names;
+    for (const auto& [key, value] : options.options) names += (names.empty() ? "'" : ", '") + key + "'";
+    return "is the value of one of its options wrong? " + names;
+  }
+  if (address.device != nullptr) {
+    if (code != AVERROR(EINVAL)) return {};
+    return std::string{"the device '"} + address.device->name + "' does not take what follows its name";
+  }
+  const std::string& url = address.url;
   struct stat status {};  // not std::filesystem: it would double what including this library costs
   if (::stat(url.c_str(), &status) != 0) return {};
   if (S_ISDIR(status.st_mode)) return "it is a folder; for an image sequence give a pattern such as folder/%04d.png";
@@ -99,13 +110,13 @@ inline void open_now(Input& input, const std::string& source, const FFmpegOption
   if (context == nullptr) throw std::bad_alloc{};
   context->interrupt_callback = {&Interrupt::ask, input.interrupt.get()};
   if (const int code = avformat_open_input(&context, address.url.c_str(), address.device, dictionary.get()); code < 0)
-    throw make_error(code, "open", name, hint(address.url, code));  // the context has been freed by FFmpeg
+    throw make_error(code, "open", name, hint(address, options, code));  // the context has been freed by FFmpeg
   input.context.reset(context);
   if (const char* unknown = dictionary.any_key())
     throw Error{Errc::invalid_argument, "open", name,
                 "the option '" + std::string{unknown} + "' is not one that this source knows"};
   if (const int code = avformat_find_stream_info(context, nullptr); code < 0)
-    throw make_error(code, "find streams", name, hint(address.url, code));
+    throw make_error(code, "find streams", name, hint(address, options, code));
 }
 
 }  // namespace detail

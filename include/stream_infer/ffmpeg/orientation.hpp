@@ -18,13 +18,14 @@ struct Orientation {
 
   [[nodiscard]] bool upright() const { return !transpose && !flip_x && !flip_y; }
 
-  /// From a container's display matrix, which sends a decoded pixel (p, q) to (a·p + c·q, b·p + d·q). Turns by other
-  /// angles are left alone.
+  /// From a container's display matrix, which sends a decoded pixel (p, q) to (a·p + c·q, b·p + d·q). A turn by up to
+  /// about a degree more or less counts as the multiple of 90 degrees next to it; other angles are left alone.
   [[nodiscard]] static Orientation from(const std::int32_t* matrix) {
     if (matrix == nullptr) return {};
-    const std::int32_t a = matrix[0], b = matrix[1], c = matrix[3], d = matrix[4];
-    if (b == 0 && c == 0 && a != 0 && d != 0) return {.flip_x = a < 0, .flip_y = d < 0};
-    if (a == 0 && d == 0 && b != 0 && c != 0) return {.transpose = true, .flip_x = c < 0, .flip_y = b < 0};
+    const std::int64_t a = matrix[0], b = matrix[1], c = matrix[3], d = matrix[4];
+    const auto nothing_beside = [](std::int64_t small, std::int64_t large) { return std::abs(small) * 57 < std::abs(large); };
+    if (nothing_beside(b, a) && nothing_beside(c, d)) return {.flip_x = a < 0, .flip_y = d < 0};
+    if (nothing_beside(a, b) && nothing_beside(d, c)) return {.transpose = true, .flip_x = c < 0, .flip_y = b < 0};
     return {};
   }
 

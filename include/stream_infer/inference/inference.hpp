@@ -92,9 +92,10 @@ class Inference {
   /// Offline it is serial: every due runs, on this thread, before the next frame. In realtime every algorithm has a
   /// thread of its own, so none delays another or the playing.
   /// \throws Error  if the source cannot be opened or fails for good; results made before that have been exported, and
-  ///                report() tells of them
+  ///                report() tells of them. Without any effect: if the player plays already, or into another tracker
   template <class PlayerT>
   RunReport start(PlayerT& player, const StartOptions& options = {}) {
+    check(player);
     const auto begin = std::chrono::steady_clock::now();
     for_each_lane([]<std::size_t I>(auto& lane) { lane.reset_stats(); });
     outlet_.clear_latest();
@@ -225,6 +226,14 @@ class Inference {
                       "two algorithms have this name; records are told apart by it"};
   }
 
+  template <class PlayerT>
+  void check(const PlayerT& player) const {
+    if (player.is_active())
+      throw Error{Errc::busy, "start", player.source(), "this Player plays already: stop() it first"};
+    if (static_cast<const void*>(&player.tracker()) != static_cast<const void*>(tracker_))
+      throw Error{Errc::invalid_argument, "start", player.source(), "this Player plays into another FrameTracker"};
+  }
+
   std::size_t run_at(const Frame& frame, const Timing& timing) {
     std::size_t ran = 0;
     for_each_lane([&]<std::size_t I>(auto& lane) {
@@ -265,8 +274,8 @@ class Inference {
   void run_realtime(PlayerT& player, const StartOptions& options, TimePoint begin) {
     auto clock = player.clock();
     using Thread = detail::LaneThread<decltype(clock)>;
-    std::array<std::unique_ptr<Thread>, algo_count> threads;
     std::atomic<bool> discard{false};  // what has come due shall not run any more: a stop must not wait for it
+    std::array<std::unique_ptr<Thread>, algo_count> threads;
     for_each_lane([&]<std::size_t I>(auto& lane) {
       threads[I] = std::make_unique<Thread>(clock, [this, &lane, &discard] {
         if (discard.load(std::memory_order_relaxed))  // published by the post that called us
@@ -281,14 +290,14 @@ class Inference {
       for (const auto& thread : threads) thread->finish();
     };
 
-    try {
-      player.play_realtime(options.fps, options.position, [&](const Frame& frame, const std::stop_token& stop) {
-        for_each_lane([&]<std::size_t I>(auto& lane) {
-          if (!lane.due_at(frame)) return;
-          threads[I]->post();
-          clock.settle(stop);
-        });
+    player.play_realtime(options.fps, options.position, [&](const Frame& frame, const std::stop_token& stop) {
+      for_each_lane([&]<std::size_t I>(auto& lane) {
+        if (!lane.due_at(frame)) return;
+        threads[I]->post();
+        clock.settle(stop);
       });
+    });
+    try {
       attend(player, options, begin);
     } catch (...) {
       end_lanes(false);

@@ -22,15 +22,16 @@ class Outlet {
 
   explicit Outlet(E& exporter) : exporter_{&exporter} {}
 
-  /// Hands a record of algorithm number `I` over. Returns the message of what the exporter threw; empty if it did not.
+  /// Hands a record of algorithm number `I` over. Returns the message of what the exporter, or copying the record, threw;
+  /// empty if nothing did.
   template <std::size_t I, class T>
   std::string collect(const Record<T>& record) {
     const std::lock_guard lock{mutex_};
-    if (keep_latest_) {
-      latest_.template set<I>(record);
-      ++version_;
-    }
     try {
+      if (keep_latest_) {
+        latest_.template set<I>(record);
+        ++version_;
+      }
       exporter_->collect(record);
       return {};
     } catch (...) {

@@ -22,7 +22,7 @@ struct PlayedFrame {
 /// The serial loop over a source, from Player::play(): a move-only C++20 input range of PlayedFrame. Each step reads the
 /// next frame and adds it to the tracker. Leaving the loop early closes the source. It must not outlive its Player.
 template <class Session>
-class PlayRange : public std::ranges::view_interface<PlayRange<Session>> {
+class PlayRange : public std::ranges::view_base {  // not view_interface: clang before 16 cannot compile libstdc++'s
  public:
   class Iterator {
    public:
@@ -87,6 +87,7 @@ class PlayRange : public std::ranges::view_interface<PlayRange<Session>> {
     }
     current_.number = current_.frame.index() + 1;
   } catch (const Error& error) {
+    if (stop_.stop_requested()) return finish(PlayState::stopped);  // it gave up because of that
     finish(PlayState::failed, error);
     throw;
   }

@@ -124,7 +124,7 @@ class PlaySession {
   };
 
   /// Opens the source. \throws Error
-  PlaySession(P& producer, Tracker& tracker, PlayMonitor& monitor, const Request& request)
+  PlaySession(P& producer, Tracker& tracker, PlayMonitor& monitor, const Request& request) try
       : tracker_{&tracker},
         monitor_{&monitor},
         name_{redact(request.source)},
@@ -134,6 +134,8 @@ class PlaySession {
     std::shared_ptr<const SourceCounters> counters;
     if constexpr (requires { counters = reader_.counters(); }) counters = reader_.counters();
     monitor.opened(info_, selector_.rate(), std::move(counters));
+  } catch (...) {
+    throw current_error("open", redact(request.source));
   }
 
   /// Waits for the next frame that is to be played. \throws Error
@@ -187,14 +189,9 @@ class PlaySession {
   }
 
   static ReaderOf<P> open(P& producer, const Request& request) {
-    const std::string name = redact(request.source);
-    FrameSelector::check(request.fps, request.position, name);
-    try {
-      return producer.open(request.source, OpenOptions{.position = FrameSelector::open_at(request.fps, request.position),
-                                                       .stop = request.stop});
-    } catch (...) {
-      throw current_error("open", name);
-    }
+    FrameSelector::check(request.fps, request.position, redact(request.source));
+    return producer.open(request.source, OpenOptions{.position = FrameSelector::open_at(request.fps, request.position),
+                                                     .stop = request.stop});
   }
 
   Tracker* tracker_;

@@ -66,12 +66,18 @@ class Player {
   /// cannot be opened or fails, is_active() turns false and status() says why. Parameters as for play().
   /// \throws Error  if a play is active, or for a rate or position that makes no sense
   void play_realtime(std::optional<Rational> fps = {}, MediaTime position = {}, OnFrame on_frame = {}) {
-    FrameSelector::check(fps, position, redact(source_));
     const std::lock_guard lock{thread_mutex_};
     const std::stop_token stop = begin(position);
-    thread_ = std::thread{[this, fps, position, stop, on_frame = std::move(on_frame)] {
-      run_realtime(fps, position, stop, on_frame);
-    }};
+    try {
+      FrameSelector::check(fps, position, redact(source_));
+      thread_ = std::thread{[this, fps, position, stop, on_frame = std::move(on_frame)] {
+        run_realtime(fps, position, stop, on_frame);
+      }};
+    } catch (...) {
+      const Error error = detail::current_error("play", redact(source_));
+      finish_failed(error, stop);
+      throw error;
+    }
   }
 
   /// Ends the play, whatever it is doing, and returns when it has ended: within 200 ms. Called from the playing thread,

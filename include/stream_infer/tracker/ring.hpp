@@ -115,7 +115,8 @@ class Ring {
 
   void replace(std::size_t slot, Node* with) {
     Node* const old = slots_[slot].load(std::memory_order_relaxed);  // only this thread writes slots
-    slots_[slot].store(with, std::memory_order_relaxed);  // published by `end_`, its node by the node's pins
+    // relaxed: `end_` publishes the slot, and its node's pins the node
+    slots_[slot].store(with, std::memory_order_relaxed);
     if (old == nullptr) return;
     // acquire: if nobody else holds it, the readers' looks at the node are over and it can be emptied
     if (old->pins.fetch_sub(1, std::memory_order_acquire) == 1)

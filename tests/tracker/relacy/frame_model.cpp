@@ -109,8 +109,8 @@ Handle make(Pool& pool, int number) {
 /// Nobody takes what somebody else has, nothing is lost, and what was done to an object is seen by who takes it next.
 template <std::size_t Size>
 struct Recycle : Heap, rl::test_suite<Recycle<Size>, 3> {
-  static constexpr char name[] = {'r', 'e', 'c', 'y', 'c', 'l', 'e', 'd', ',', ' ', 'r', 'o',
-                                  'o', 'm', ' ', 'f', 'o', 'r', ' ', '0' + Size, '\0'};
+  static constexpr char name[] = {'r', 'e', 'c', 'y', 'c', 'l', 'e', 'd', ',',        ' ', 'r',
+                                  'o', 'o', 'm', ' ', 'f', 'o', 'r', ' ', '0' + Size, '\0'};
   struct Object {
     explicit Object(int& count) : alive{count} { ++alive; }
     ~Object() { --alive; }

@@ -35,7 +35,7 @@ class Models {
     rl::test_params params;
     params.search_type = rl::sched_random;
 #ifdef MODEL_MUST_FAIL
-    schedules = std::min<rl::iteration_t>(schedules, 20'000);  // it falls to one model in dozens: do not linger on others
+    schedules = std::min<rl::iteration_t>(schedules, 20'000);  // one model breaks it within dozens, the others never
 #endif
     params.iteration_count = schedules;
     run<Test, rl::random_scheduler<threads<Test>>>(params, "random");

@@ -104,7 +104,8 @@ struct RelacySync {
 
     void wait(T old, std::memory_order order = std::memory_order_seq_cst, Where where = {}) {
       while (load(order, where) == old)
-        if (impl_.debug_value() == old)  // the newest value, as the kernel compares it: no switch before the thread parks
+        if (impl_.debug_value() ==
+            old)  // the newest value, as the kernel compares it: no switch before the thread parks
           impl_.wait(rl::ctx(), false, false, where);
         else
           rl::yield(1, where);  // the load was behind

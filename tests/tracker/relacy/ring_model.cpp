@@ -141,7 +141,8 @@ struct Clear : OneWriter<Clear> {
     check(out == value_of(1, 0), "a value of the old play");
   }
   void after() {
-    for (int i = 0; i < 8; ++i) check(ring.push(value_of(1, ring.end())), "refused though nobody reads: a node is lost");
+    for (int i = 0; i < 8; ++i)
+      check(ring.push(value_of(1, ring.end())), "refused though nobody reads: a node is lost");
   }
 };
 

@@ -42,7 +42,8 @@ struct TwoNotifiers : Heap, rl::test_suite<TwoNotifiers, 3> {
 
   void thread(unsigned id) {
     if (id == 0)
-      wakeup.wait([this] { return first.load(std::memory_order_relaxed) + second.load(std::memory_order_relaxed) == 2; });
+      wakeup.wait(
+          [this] { return first.load(std::memory_order_relaxed) + second.load(std::memory_order_relaxed) == 2; });
     else
       (id == 1 ? first : second).store(1, std::memory_order_relaxed), wakeup.notify();
   }

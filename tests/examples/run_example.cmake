@@ -1,0 +1,21 @@
+# cmake -D REGEX=… -D STATUS=… -P run_example.cmake -- PROGRAM [ARGUMENTS…]; see CMakeLists.txt
+
+set(command)
+set(after_dashes FALSE)
+math(EXPR last "${CMAKE_ARGC} - 1")
+foreach(i RANGE ${last})
+  if(after_dashes)
+    list(APPEND command ${CMAKE_ARGV${i}})
+  elseif(CMAKE_ARGV${i} STREQUAL "--")
+    set(after_dashes TRUE)
+  endif()
+endforeach()
+
+execute_process(COMMAND ${command} OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE status)
+message("${output}")
+if(NOT status EQUAL STATUS)
+  message(FATAL_ERROR "It ended with ${status}, not ${STATUS}")
+endif()
+if(NOT output MATCHES "${REGEX}")
+  message(FATAL_ERROR "What it printed does not match\n  ${REGEX}")
+endif()

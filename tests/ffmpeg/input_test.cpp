@@ -1,0 +1,225 @@
+#include "stream_infer/ffmpeg/input.hpp"
+
+#include "ffmpeg/clips.hpp"
+#include "support/catch.hpp"
+#include "support/files.hpp"
+#include "support/media.hpp"
+#include "support/process.hpp"
+#include "support/stopwatch.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace std::chrono_literals;
+using namespace stream_infer;
+using Catch::Matchers::ContainsSubstring;
+using ffmpeg::Address;
+using ffmpeg::Input;
+using ffmpeg::open_input;
+using test::Bytes;
+
+namespace {
+
+/// The error of opening `source`.
+Error error_of(const std::string& source, const FFmpegOptions& options = {}) {
+  try {
+    static_cast<void>(open_input(source, options, {}));
+  } catch (const Error& error) {
+    return error;
+  }
+  FAIL("it opened: " << source);
+  throw;
+}
+
+Bytes bytes_of(std::string_view text) { return {text.begin(), text.end()}; }
+
+}  // namespace
+
+TEST_CASE("A source is taken apart into a device and what it opens", "[ffmpeg][input]") {
+  const Address file{"clips/a.mp4"};
+  CHECK(file.device == nullptr);
+  CHECK(file.url == "clips/a.mp4");
+  const Address url{"rtsp://camera:554/1"};
+  CHECK(url.device == nullptr);
+  CHECK(url.url == "rtsp://camera:554/1");
+  const Address pattern{"lavfi:testsrc2=size=64x48:rate=5"};
+  REQUIRE(pattern.device != nullptr);
+  CHECK(std::string{pattern.device->name} == "lavfi");
+  CHECK(pattern.url == "testsrc2=size=64x48:rate=5");
+  for (const char* const strange : {"", ":", ":a", "no_device:a", "C:\\a.mp4", "a,lavfi:b"}) {
+    const Address address{strange};
+    CHECK(address.url == strange);
+    CHECK(address.device == nullptr);
+  }
+}
+
+#ifdef __linux__
+TEST_CASE("A video device is opened by its path alone", "[ffmpeg][input]") {
+  const Address path{"/dev/video0"};
+  REQUIRE(path.device != nullptr);
+  CHECK(path.url == "/dev/video0");
+  CHECK(Address{"v4l2:/dev/video0"}.device == path.device);
+  const Error error = error_of("/dev/video99");
+  CHECK(error.code() == std::errc::no_such_file_or_directory);
+  CHECK(error.source() == "/dev/video99");
+}
+#endif
+
+TEST_CASE("A file, a pattern and a sequence of images open", "[ffmpeg][input]") {
+  CHECK(open_input(test::path_of("baseline.mp4"), {}, {}).context->nb_streams == 1);
+  CHECK(open_input("lavfi:testsrc2=size=64x48:rate=5", {}, {}).context->nb_streams == 1);
+  const std::string images = test::make_media("-f lavfi -i testsrc2=size=32x24:rate=10:duration=2", "%03d.png");
+  const Input sequence = open_input(images, {.options = {{"framerate", "10"}}}, {});
+  CHECK(sequence.context->streams[0]->avg_frame_rate.num == 10);
+  CHECK(open_input("file:" + test::path_of("baseline.mp4"), {}, {}).context->nb_streams == 1);
+}
+
+TEST_CASE("What is not there is an error", "[ffmpeg][input]") {
+  const Error error = error_of("/no/such/file.mp4");
+  CHECK(error.code() == std::errc::no_such_file_or_directory);
+  CHECK(error.step() == "open");
+  CHECK(error.source() == "/no/such/file.mp4");
+  CHECK_THAT(error.what(), ContainsSubstring("No such file or directory"));
+}
+
+TEST_CASE("What may not be read is an error", "[ffmpeg][input]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("secret.mp4", test::read_file(test::path_of("baseline.mp4")));
+  REQUIRE(::chmod(path.c_str(), 0) == 0);
+  if (::access(path.c_str(), R_OK) == 0) {
+    WARN("skipped: this user may read every file");
+    return;
+  }
+  CHECK(error_of(path).code() == std::errc::permission_denied);
+}
+
+TEST_CASE("A folder is an error that says what a sequence needs", "[ffmpeg][input]") {
+  const test::TemporaryFolder folder;
+  const Error error = error_of(folder / "");
+  CHECK(error.code() == std::errc::is_a_directory);
+  CHECK_THAT(error.what(), ContainsSubstring("%04d.png"));
+}
+
+TEST_CASE("An empty file is an error that says so", "[ffmpeg][input]") {
+  const test::TemporaryFolder folder;
+  for (const char* const name : {"empty.mp4", "empty.ts", "empty"}) {
+    const Error error = error_of(folder.file(name, {}));
+    CHECK(error.step() == "open");
+    CHECK_THAT(error.what(), ContainsSubstring("the file is empty"));
+  }
+}
+
+TEST_CASE("What is no video is an error that says so", "[ffmpeg][input]") {
+  const test::TemporaryFolder folder;
+  const Error text = error_of(folder.file("text.mp4", bytes_of("This is not a video at all, whatever its name is.\n")));
+  CHECK(text.code() == std::error_code{AVERROR_INVALIDDATA, ffmpeg_category()});
+  CHECK_THAT(text.what(), ContainsSubstring("not a video"));
+  CHECK(text.step() == "open");
+}
+
+TEST_CASE("An MP4 that was not finished is an error that says what is missing", "[ffmpeg][input]") {
+  const test::TemporaryFolder folder;
+  Bytes file = test::read_file(test::path_of("baseline.mp4"));
+  file.resize(file.size() / 2);  // the index is at the end
+  const Error error = error_of(folder.file("unfinished.mp4", file));
+  CHECK(error.code() == std::error_code{AVERROR_INVALIDDATA, ffmpeg_category()});
+  CHECK_THAT(error.what(), ContainsSubstring("moov"));
+  CHECK_THAT(error.source(), ContainsSubstring("unfinished.mp4"));
+}
+
+TEST_CASE("An option that nobody knows is an error that names it", "[ffmpeg][input]") {
+  const Error error = error_of(test::path_of("baseline.mp4"), {.options = {{"probesize", "100000"}, {"frametate", "10"}}});
+  CHECK(error.code() == Errc::invalid_argument);
+  CHECK(error.step() == "open");
+  CHECK_THAT(error.what(), ContainsSubstring("'frametate'"));
+  CHECK_THAT(error.what(), !ContainsSubstring("probesize"));
+}
+
+TEST_CASE("An option with a wrong value is an error that names it", "[ffmpeg][input]") {
+  const std::string images = test::make_media("-f lavfi -i testsrc2=size=32x24:rate=10:duration=2", "%03d.png");
+  const Error error = error_of(images, {.options = {{"framerate", "often"}}});
+  CHECK(error.code() == std::errc::invalid_argument);
+  CHECK_THAT(error.what(), ContainsSubstring("'framerate'"));
+  CHECK_THAT(error.what(), !ContainsSubstring("often"));  // a value may be a password
+}
+
+TEST_CASE("A pattern that FFmpeg cannot make is an error", "[ffmpeg][input]") {
+  for (const char* const source : {"lavfi:no_such_filter", "lavfi:testsrc2=size=axb", "lavfi:"}) {
+    const Error error = error_of(source);
+    CHECK(error.source() == source);
+    CHECK_THAT(error.what(), ContainsSubstring("'lavfi' does not take"));
+  }
+}
+
+TEST_CASE("No error says a password", "[ffmpeg][input]") {
+  const Error error = error_of("tcp://user:secret@127.0.0.1:1/?token=secret");
+  CHECK(error.code() == std::errc::connection_refused);
+  CHECK(error.source() == "tcp://***@127.0.0.1:1/?token=***");
+  CHECK_THAT(error.what(), !ContainsSubstring("secret"));
+}
+
+TEST_CASE("A stop requested before is a stop while opening", "[ffmpeg][input]") {
+  std::stop_source stop;
+  stop.request_stop();
+  try {
+    static_cast<void>(open_input(test::path_of("baseline.mp4"), {}, stop.get_token()));
+    FAIL("it opened");
+  } catch (const Error& error) {
+    CHECK(error.code() == std::errc::operation_canceled);
+    CHECK(error.step() == "open");
+  }
+}
+
+TEST_CASE("Opening a pipe that nobody writes to ends with a stop, and its thread with it", "[ffmpeg][input]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "pipe";
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  const std::size_t threads = test::count_threads();
+  const std::size_t descriptors = test::count_descriptors();
+  for (int i = 0; i < 5; ++i) {
+    std::stop_source stop;
+    std::optional<test::Stopwatch> stopped;
+    std::thread stopper{[&] {
+      std::this_thread::sleep_for(30ms);
+      stopped.emplace();
+      stop.request_stop();
+    }};
+    CHECK_THROWS_AS(open_input(path, {}, stop.get_token()), Error);
+    stopper.join();
+    CHECK(stopped->elapsed() < 150ms);
+  }
+  CHECK(test::eventually([&] { return test::count_threads() == threads; }));
+  CHECK(test::eventually([&] { return test::count_descriptors() == descriptors; }));
+}
+
+TEST_CASE("Opening that cannot be interrupted is left behind", "[ffmpeg][input]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "pipe";
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  const std::size_t threads = test::count_threads();
+  std::stop_source stop;
+  std::optional<test::Stopwatch> stopped;
+  std::thread stopper{[&] {
+    std::this_thread::sleep_for(30ms);
+    stopped.emplace();
+    stop.request_stop();
+  }};
+  // By this name FFmpeg opens it itself, and waits where no stop can reach it.
+  CHECK_THROWS_AS(open_input("file:" + path, {}, stop.get_token()), Error);
+  stopper.join();
+  CHECK(stopped->elapsed() < 150ms);
+  CHECK(test::count_threads() == threads + 1);
+
+  const ffmpeg::Descriptor writer{::open(path.c_str(), O_WRONLY | O_NONBLOCK)};  // now it is let
+  CHECK(test::eventually([&] { return test::count_threads() == threads; }));
+}

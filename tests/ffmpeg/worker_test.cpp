@@ -1,0 +1,67 @@
+#include "stream_infer/ffmpeg/worker.hpp"
+
+#include "support/catch.hpp"
+#include "support/process.hpp"
+#include "support/stopwatch.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <stop_token>
+#include <thread>
+
+using namespace std::chrono_literals;
+using stream_infer::ffmpeg::Worker;
+using stream_infer::test::eventually;
+using stream_infer::test::Stopwatch;
+
+TEST_CASE("What a worker wrote is there when its work is done", "[ffmpeg][worker]") {
+  for (int i = 0; i < 200; ++i) {
+    const auto result = std::make_shared<int>(0);
+    Worker worker{[result, i] { *result = i; }};
+    REQUIRE(worker.wait({}));
+    CHECK(*result == i);
+  }
+}
+
+TEST_CASE("Work that ends in time is waited for", "[ffmpeg][worker]") {
+  const auto ended = std::make_shared<std::atomic<bool>>(false);
+  {
+    const Worker worker{[ended] {
+      std::this_thread::sleep_for(20ms);
+      *ended = true;
+    }};
+  }
+  CHECK(*ended);
+  CHECK(ended.use_count() == 1);  // and what it owned is gone
+}
+
+TEST_CASE("Work that does not end is left behind, and ends when it is let", "[ffmpeg][worker]") {
+  const auto let = std::make_shared<std::atomic<bool>>(false);
+  const Stopwatch stopwatch;
+  {
+    const Worker worker{[let] { let->wait(false); }};
+  }
+  CHECK(stopwatch.elapsed() >= Worker::grace);
+  CHECK(stopwatch.elapsed() < 200ms);
+  CHECK(let.use_count() == 2);
+  *let = true;
+  let->notify_one();
+  CHECK(eventually([&] { return let.use_count() == 1; }));
+}
+
+TEST_CASE("Waiting for a worker ends with a stop", "[ffmpeg][worker]") {
+  const auto let = std::make_shared<std::atomic<bool>>(false);
+  std::stop_source stop;
+  Worker worker{[let] { let->wait(false); }};
+  std::thread stopper{[stop]() mutable {
+    std::this_thread::sleep_for(20ms);
+    stop.request_stop();
+  }};
+  CHECK_FALSE(worker.wait(stop.get_token()));
+  stopper.join();
+  CHECK_FALSE(worker.wait(stop.get_token()));  // requested already
+  *let = true;
+  let->notify_one();
+  CHECK(worker.wait({}));
+}
