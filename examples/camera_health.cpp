@@ -128,7 +128,7 @@ int watch(const camera_health::Options& options) {
       si::load_algo("black", camera_health::BlackDetector{options.black}, si::Schedule{}),  // every frame
       si::load_algo("frozen", camera_health::FrozenDetector{options.frozen}, si::Schedule{.interval = 100ms}),
       si::load_algo("blurred", camera_health::BlurDetector{options.blur}, si::Schedule{.interval = 200ms}),
-      si::load_algo<si::Sampling{.frame_count = 4}>("cuts", camera_health::CutDetector{options.cut}, 0ms)};
+      si::load_algo<si::Sampling{.frame_count = 8}>("cuts", camera_health::CutDetector{options.cut}, 0ms)};
   si::Player player{producer, tracker, options.source};
 
   std::signal(SIGINT, interrupt);

@@ -32,23 +32,21 @@ struct CutCheck {
 /// Transactions on Circuits and Systems for Video Technology 5, 1995).
 ///
 /// A lamp that is switched on, or the loss of focus, change the histogram as well, but not the coarse structure of the
-/// picture. Going to black and back is not a cut. One frame that is wholly different is a flash, not two cuts.
+/// picture. Going to black and back is not a cut, and neither is a flash of up to three frames.
 struct CutDetector {
   CutOptions options{};
 
-  /// \param frames  four in a row; a cut is looked for in the middle
-  [[nodiscard]] CutCheck run(const stream_infer::Window<4>& frames) const {
-    const Histogram a = histogram(frames[0].image());
-    const Histogram b = histogram(frames[1].image());
-    const Histogram c = histogram(frames[2].image());
-    const Histogram d = histogram(frames[3].image());
-    const double change = distance(b, c);
-    const double around = std::max(distance(a, b), distance(c, d));
-    const bool stands_out = change >= options.change && change >= options.times * around;
-    const bool stays = distance(a, d) >= change / 2;
-    const bool cut = stands_out && stays && !is_black(frames[1].image(), options.black) &&
-                     !is_black(frames[2].image(), options.black) && other_structure(frames[1], frames[2]);
-    return {cut, frames[2].time(), change};
+  /// \param frames  eight in a row; a cut is looked for in the middle
+  [[nodiscard]] CutCheck run(const stream_infer::Window<8>& frames) const {
+    const auto change_between = [&frames](std::size_t a, std::size_t b) {
+      return distance(histogram(frames[a].image()), histogram(frames[b].image()));
+    };
+    const double change = change_between(3, 4);
+    const bool cut = change >= options.change && change >= options.times * change_between(2, 3) &&
+                     change >= options.times * change_between(4, 5) && change_between(0, 7) >= change / 2 &&
+                     !is_black(frames[3].image(), options.black) && !is_black(frames[4].image(), options.black) &&
+                     other_structure(frames[3], frames[4]);
+    return {cut, frames[4].time(), change};
   }
 
  private:

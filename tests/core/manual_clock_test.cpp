@@ -170,6 +170,14 @@ TEST_CASE("A stop ends a sleep, and time goes on without that sleeper", "[manual
   CHECK(clock.now() == 10ms);
   clock.advance(3h);
   CHECK(clock.now() == 3h + 10ms);
+
+  std::atomic<bool> done{false};
+  const std::jthread next = worker(clock, [&](si::ManualClock&, const std::stop_token&) {
+    std::this_thread::sleep_for(20ms);
+    done = true;
+  });
+  clock.advance(1ms);
+  CHECK(done);  // the stopped one is not counted any more, this one is
 }
 
 TEST_CASE("run() jumps from deadline to deadline until it is stopped", "[manual_clock]") {

@@ -30,12 +30,12 @@ std::string damaged_clip(const test::TemporaryFolder& folder) {
 }  // namespace
 
 TEST_CASE("FFmpeg is quiet, unless the user wants to hear it", "[ffmpeg][log]") {
-  CHECK(passes_alone("FFmpeg's default level becomes quiet"));
+  CHECK(passes_alone("The default level becomes quiet"));
   CHECK(passes_alone("A level set before stays"));
   CHECK(passes_alone("A level set after stays"));
 }
 
-TEST_CASE("FFmpeg's default level becomes quiet", "[.][log]") {
+TEST_CASE("The default level becomes quiet", "[.][log]") {
   REQUIRE(av_log_get_level() == AV_LOG_INFO);
   const test::TemporaryFolder folder;
   const std::string clip = damaged_clip(folder);

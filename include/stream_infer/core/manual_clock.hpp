@@ -35,7 +35,7 @@ class ManualClock {
     std::unique_lock lock{state.mutex};
     if (stop.stop_requested()) return false;
     if (state.now >= time) return true;
-    const auto self = state.sleepers.insert(state.sleepers.end(), Sleeper{time, state.now, false});
+    const auto self = state.sleepers.insert(state.sleepers.end(), Sleeper{time, false});
     --state.working;
     state.changed.notify_all();
     state.changed.wait(lock, stop, [&] { return self->woken; });
@@ -90,7 +90,6 @@ class ManualClock {
  private:
   struct Sleeper {
     MediaTime deadline;
-    MediaTime since;
     bool woken;
   };
 
@@ -99,9 +98,7 @@ class ManualClock {
     Sleeper* next() {
       Sleeper* found = nullptr;
       for (Sleeper& sleeper : sleepers)
-        if (!sleeper.woken && (found == nullptr || sleeper.deadline < found->deadline ||
-                               (sleeper.deadline == found->deadline && sleeper.since < found->since)))
-          found = &sleeper;
+        if (!sleeper.woken && (found == nullptr || sleeper.deadline < found->deadline)) found = &sleeper;
       return found;
     }
 
@@ -116,8 +113,8 @@ class ManualClock {
     std::condition_variable_any changed;
     MediaTime now{0};
     std::int64_t working = 0;
-    std::int64_t settling = 0;  // of those
-    std::list<Sleeper> sleepers;
+    std::int64_t settling = 0;    // of those
+    std::list<Sleeper> sleepers;  // who has slept longest first
   };
 
   std::shared_ptr<State> shared_ = std::make_shared<State>();

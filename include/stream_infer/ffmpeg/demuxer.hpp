@@ -51,6 +51,8 @@ class Demuxer {
         if (packet->stream_index != stream_->index) continue;
         damages_in_a_row_ = 0;
         last_is_cut_ = (packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
+        const std::int64_t timestamp = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
+        if (timestamp != AV_NOPTS_VALUE) end_ = std::max(end_, timestamp + packet->duration);
         return Status::packet;
       }
       if (input_.interrupt->requested.load(std::memory_order_relaxed)) return Status::stopped;  // a lone flag
@@ -99,19 +101,18 @@ class Demuxer {
 
   /// Whether the source ended before its own index or header says so.
   /// \param packets  how many were read, from the start; none if reading did not begin there
-  /// \param last     the time of the last picture
-  [[nodiscard]] bool is_truncated(std::optional<std::uint64_t> packets, MediaTime last) const {
+  [[nodiscard]] bool is_truncated(std::optional<std::uint64_t> packets) const {
     if (damaged_end_) return true;
     if (live_) return false;
     if (last_is_cut_) return true;
-    const MediaTime period = period_of(frame_rate().value_or(Rational{}));
+    if (packets && is_format("mov")) return *packets < compat::index_size(*stream_).entries;  // it knows every packet
     const std::optional<MediaTime> whole = stream_duration();
-    if (packets) {
-      if (is_format("mov")) return *packets < compat::index_size(*stream_).entries;  // it knows every packet
-      if (stream_->nb_frames > 0)  // as the header has it, which may be wrong
-        return *packets < static_cast<std::uint64_t>(stream_->nb_frames) && whole && last + period * 3 / 2 < *whole;
-    }
-    return whole && last + std::max(2 * period, MediaTime{500'000'000}) < *whole;
+    if (!whole || end_ == AV_NOPTS_VALUE) return false;
+    const MediaTime missing = *whole - time_of(end_);
+    const MediaTime period = period_of(frame_rate().value_or(Rational{2}));
+    // Headers count frames and time a little differently: alone, neither is exact.
+    const bool too_few = packets && stream_->nb_frames > 0 && *packets < static_cast<std::uint64_t>(stream_->nb_frames);
+    return missing > (too_few ? period / 2 : 3 * period);
   }
 
   /// What is known of the source, for pictures turned as `orientation` says.
@@ -168,13 +169,20 @@ class Demuxer {
 
   /// The real frame rate: the one that all time stamps fit, unless the average is well below it (a variable rate).
   [[nodiscard]] std::optional<Rational> frame_rate() const {
-    const auto rational = [](AVRational r) {
-      return r.num > 0 && r.den > 0 ? std::optional{Rational{r.num, r.den}} : std::nullopt;
-    };
-    const std::optional<Rational> real = rational(stream_->r_frame_rate);
-    const std::optional<Rational> average = rational(stream_->avg_frame_rate);
+    const std::optional<Rational> real = rate_of(stream_->r_frame_rate);
+    const std::optional<Rational> average = rate_of(stream_->avg_frame_rate);
     if (!average || !real) return average ? average : real;
     return std::abs(average->to_double() / real->to_double() - 1) < 0.01 ? real : average;
+  }
+
+  /// Some containers keep the time of a frame, rounded: 60000/1001 comes out of a Matroska as 19001/317.
+  [[nodiscard]] static std::optional<Rational> rate_of(AVRational told) {
+    if (told.num <= 0 || told.den <= 0) return std::nullopt;
+    const Rational rate{told.num, told.den};
+    const auto rounded = [&rate](double unit) { return static_cast<std::int64_t>(rate.to_double() / unit + 0.5); };
+    for (const Rational exact : {Rational{rounded(1)}, Rational{1000 * rounded(1000. / 1001), 1001}})
+      if (std::abs(exact.to_double() / rate.to_double() - 1) < 1e-6) return exact;
+    return rate;
   }
 
   [[nodiscard]] std::optional<std::uint64_t> frame_count() const {
@@ -246,6 +254,7 @@ class Demuxer {
   int damages_in_a_row_ = 0;
   bool last_is_cut_ = false;  // the packet that was read last
   bool damaged_end_ = false;
+  std::int64_t end_ = AV_NOPTS_VALUE;  // of the packets read, the smallest number before there were any
 };
 
 }  // namespace stream_infer::ffmpeg

@@ -136,7 +136,7 @@ class FrameSource {
 
   /// The end: says whether it is the right one. \throws Error  if there was nothing that could be decoded
   void finish() {
-    if (demuxer().is_truncated(from_start_ ? std::optional{packets_} : std::nullopt, last_time_.value_or(MediaTime{0})))
+    if (demuxer().is_truncated(from_start_ ? std::optional{packets_} : std::nullopt))
       counters_->truncated.store(true, std::memory_order_relaxed);
     if (last_time_ || packets_ == 0) return;
     const int code = decoder().last_error() != 0 ? decoder().last_error() : AVERROR_INVALIDDATA;

@@ -88,7 +88,7 @@ namespace detail {
   if (avio_open(&opened, url.c_str(), AVIO_FLAG_READ) < 0) return {};
   const UniqueIo io{opened};
   compat::InputFormat* format = nullptr;
-  const int score = av_probe_input_buffer2(io.get(), &format, url.c_str(), nullptr, 0, 0);
+  const int score = av_probe_input_buffer2(io.get(), &format, "", nullptr, 0, 0);  // its name may be wrong
   if (score < 0 || format == nullptr) return "its format is not recognised: not a video, or damaged at its beginning";
   if (av_match_name("mp4", format->name) != 0)
     return "an MP4 or MOV whose index (moov) is missing or damaged: the recording was not finished, or the file is cut";
