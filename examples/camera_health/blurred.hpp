@@ -27,13 +27,15 @@ struct BlurOptions {
 
 /// A blurred picture: it shows less detail than this camera usually does. Detail is the variance of the Laplacian (see
 /// cell_sharpness), which depends on the scene at least as much as on the focus. So each cell is compared with its own
-/// running median, and the picture is blurred when most cells that usually have detail have lost it.
+/// running median. The picture is blurred when most cells that usually have detail have lost it, and there is none
+/// elsewhere either: the best tenth of all cells has lost it too.
 ///
-/// - Cells without texture, and black bars with their sharp edges, are left out.
+/// - Cells without texture are left out, and so are black bars with their sharp edges.
+/// - Less than a tenth of the cells may stay sharp: a logo does.
 /// - A fade takes detail away too: what is lost by lower contrast alone is given back.
-/// - So does noise add to it: what even the flattest cells show is taken off.
-/// - Something before the camera hides the usual detail. Blur leaves the brightness of the cells as it is, so cells of
-///   another brightness are left out, and a picture where most are is not judged; if it stays, it becomes the usual one.
+/// - Noise adds to it: what even the flattest cells show is taken off.
+/// - Blur leaves the coarse structure of the picture as it is. A picture with another structure is not judged, and one
+///   that stays for three seconds becomes the usual one.
 ///
 /// It wants a fixed camera and three seconds to learn from, and it never takes blur for usual, however long it lasts.
 class BlurDetector {
@@ -74,12 +76,9 @@ class BlurDetector {
   };
 
   static constexpr std::size_t fewest_samples = 3;
-  static constexpr std::size_t fewest_cells = 6;
-  static constexpr float textured = 4;           // a cell's usual sharpness, from which on it tells something
-  static constexpr double same_structure = 0.8;  // correlation with the usual brightness of the cells
-  static constexpr double alike = 0.5;           // likewise; less is another scene
-  static constexpr float faded = 0.25;           // of the usual contrast; with less, detail drowns in noise
-  static constexpr float same_brightness = 10;   // gray levels; a cell further off shows something else
+  static constexpr std::size_t fewest_cells = 16;  // with texture: more than a tenth of all
+  static constexpr float textured = 4;             // a cell's usual sharpness, from which on it tells something
+  static constexpr double same_structure = 0.8;    // correlation with the usual brightness of the cells
   static constexpr std::chrono::seconds learning_step{1};
   static constexpr std::chrono::seconds patience{3};  // with a view that cannot be compared
 
@@ -97,30 +96,25 @@ class BlurDetector {
   [[nodiscard]] Judgement judge(const Sample& sample, const Cells& inside) const {
     if (samples_.size() < fewest_samples) return {View::plain};
     const Fit fit = fit_to_usual(sample.means, inside);
-    const double sharpest =
-        percentile(sample.sharpness, inside, 90) / std::max(textured, percentile(usual_.sharpness, inside, 90));
-    if (fit.correlation < alike || fit.slope < faded) return {View::other, 1};  // nothing is known of it
-    if (fit.correlation < same_structure) return {View::other, sharpest};
+    const float contrast = std::min(fit.slope * fit.slope, 1.F);   // detail goes by its square
+    const float noise = percentile(sample.sharpness, inside, 10);  // what even flat cells show
+    const float usual_noise = percentile(usual_.sharpness, inside, 10);
+    const auto usual_detail = [&](float usual) { return usual - std::min(usual_noise, usual / 2); };
+    const auto share = [&](float now, float usual) {
+      return std::max(0.F, now - std::min(noise, contrast * usual / 2)) / (contrast * usual_detail(usual));
+    };
 
-    const float floor = percentile(sample.sharpness, inside, 10);  // what even flat cells show is noise
-    const float usual_floor = percentile(usual_.sharpness, inside, 10);
-    const float contrast = std::min(fit.slope * fit.slope, 1.F);  // detail goes by its square
-    std::size_t with_detail = 0;
     std::vector<float> shares;
-    for (std::size_t i = 0; i < cell_count; ++i) {
-      const float usual = usual_.sharpness[i];
-      const float detail = usual - std::min(usual_floor, usual / 2);
-      if (!inside[i] || detail < textured) continue;
-      ++with_detail;
-      if (std::abs(sample.means[i] - (fit.slope * usual_.means[i] + fit.offset)) > same_brightness) continue;
-      const float shown = sample.sharpness[i] - std::min(floor, contrast * usual / 2);
-      shares.push_back(std::max(0.F, shown) / (contrast * detail));
-    }
-    if (with_detail < fewest_cells) return {View::plain};
-    if (shares.size() < std::max(fewest_cells, with_detail / 2)) return {View::other, sharpest};
+    for (std::size_t i = 0; i < cell_count; ++i)
+      if (inside[i] && usual_detail(usual_.sharpness[i]) >= textured)
+        shares.push_back(share(sample.sharpness[i], usual_.sharpness[i]));
+    if (shares.size() < fewest_cells) return {View::plain};
     const auto middle = shares.begin() + static_cast<std::ptrdiff_t>(shares.size() / 2);
     std::ranges::nth_element(shares, middle);
-    return {View::usual, *middle};
+
+    const float sharpest = share(percentile(sample.sharpness, inside, 90), percentile(usual_.sharpness, inside, 90));
+    if (fit.correlation < same_structure) return {View::other, sharpest};
+    return {View::usual, std::max(*middle, sharpest)};
   }
 
   /// How the cells' brightness follows from their usual one: the slope is 1, and less while the picture fades.

@@ -64,6 +64,7 @@ struct Camera {
   std::function<bool(double)> frozen = [](double) { return false; };
   std::function<int(double)> blur = [](double) { return 0; };  ///< the radius, in pixels
   std::function<double(double)> pan = [](double) { return 0.0; };
+  std::function<bool(double)> covered = [](double) { return false; };  ///< something smooth hides most of the detail
 };
 
 std::function<bool(double)> between(double from, double to) {
@@ -87,7 +88,8 @@ class Painter {
 
  private:
   void draw(double time, std::uint32_t frame) {
-    std::vector<double> view = background(camera_.scene(time), static_cast<int>(camera_.pan(time)));
+    std::vector<double> view =
+        background(camera_.scene(time), static_cast<int>(camera_.pan(time)), camera_.covered(time));
     const int object = static_cast<int>(time * 40) % (width - 40) + 20;
     if (camera_.object)
       for (int y = 82; y < 98; ++y)
@@ -104,16 +106,19 @@ class Painter {
   }
 
   /// What does not move. It is kept until it does.
-  const std::vector<double>& background(int scene, int pan) {
-    if (!background_.empty() && scene == scene_ && pan == pan_) return background_;
+  const std::vector<double>& background(int scene, int pan, bool covered) {
+    if (!background_.empty() && scene == scene_ && pan == pan_ && covered == covered_) return background_;
     background_.resize(picture_.size());
     scene_ = scene;
     pan_ = pan;
+    covered_ = covered;
     for (int y = 0; y < height; ++y)
       for (int x = 0; x < width; ++x) {
         const double coarse =
             scene == 0 ? std::sin((x + pan) / 31.0) * std::cos(y / 23.0) : std::cos((x + pan - 2 * y) / 47.0);
-        const double fine = std::abs(2 * x - width) < camera_.textured ? camera_.texture : 0;
+        const int off_middle = std::abs(2 * x - width);
+        const bool plain = off_middle >= camera_.textured || (covered && off_middle < width * 6 / 10);
+        const double fine = plain ? 0 : camera_.texture;
         background_[at(x, y)] = (scene == 0 ? 120 : 90) + 55 * coarse +
                                 fine * grain((x + pan) / 2, y / 2, static_cast<std::uint32_t>(scene));
       }
@@ -149,6 +154,7 @@ class Painter {
   std::vector<double> background_;
   int scene_ = 0;
   int pan_ = 0;
+  bool covered_ = false;
   std::vector<std::uint8_t> picture_ = std::vector<std::uint8_t>(std::size_t{width} * height);
 };
 
@@ -276,6 +282,7 @@ TEST_CASE("what is no fault raises no alarm") {
     camera.seconds = 20;
     camera.brightness = [](double time) { return std::clamp(1.6 - time / 6, 0.18, 1.0); };
   }
+  SECTION("something large and smooth before the camera") { camera.covered = between(4, 8); }
   SECTION("a lamp that is switched on and off") {
     camera.brightness = [](double time) { return std::fmod(time, 3) < 1.5 ? 1 : 0.7; };
   }
@@ -315,6 +322,17 @@ TEST_CASE("another view is no blur, and blur is found in it again") {
   camera.scene = [](double time) { return time < 6 - 1e-9 ? 0 : 1; };
   camera.blur = [](double time) { return between(15, 18)(time) ? 2 : 0; };
   check(watch(camera), {{Kind::cut, {}, 6}, {Kind::begins, Fault::blurred, 15}, {Kind::ends, Fault::blurred, 18}});
+}
+
+TEST_CASE("blur is found right after a long darkness") {
+  Camera camera;
+  camera.seconds = 16;
+  camera.black = between(4, 9);
+  camera.blur = [](double time) { return between(9.5, 14)(time) ? 2 : 0; };
+  check(watch(camera), {{Kind::begins, Fault::black, 4},
+                        {Kind::ends, Fault::black, 9},
+                        {Kind::begins, Fault::blurred, 9.5},
+                        {Kind::ends, Fault::blurred, 14}});
 }
 
 TEST_CASE("faults in an encoded picture are found") {

@@ -167,12 +167,12 @@ TEST_CASE("Time never goes back: what follows a jump comes at the frame rate", "
 TEST_CASE("Pictures that change their size or format in the middle are still right", "[ffmpeg][frame_source]") {
   const test::TemporaryFolder folder;
   const int threads = GENERATE(1, 2);
-  const std::string first = small_clip("-c:v mpeg2video -pix_fmt yuv420p", "first.ts");
+  const std::string first = small_clip("-c:v libx264 -pix_fmt yuv420p", "first.ts");
   const std::string second = GENERATE_COPY(
-      small_clip("-vf scale=160:120 -c:v mpeg2video -pix_fmt yuv420p", "larger.ts"),
-      small_clip("-vf scale=48:32 -c:v mpeg2video -pix_fmt yuv420p", "smaller.ts"),
-      small_clip("-c:v mpeg2video -pix_fmt yuv422p", "other.ts"),
-      small_clip("-vf scale=47:33 -c:v mpeg2video -pix_fmt yuv422p", "odd.ts"));
+      small_clip("-vf scale=160:120 -c:v libx264 -pix_fmt yuv420p", "larger.ts"),
+      small_clip("-vf scale=48:32 -c:v libx264 -pix_fmt yuv420p", "smaller.ts"),
+      small_clip("-c:v libx264 -pix_fmt yuv422p", "other.ts"),
+      small_clip("-vf scale=46:34 -c:v libx264 -pix_fmt yuv444p10le", "deep.ts"));
   INFO(second);
   const std::string both = one_after_the_other(folder, first, second);
   for (const FFmpegOptions& options : {FFmpegOptions{.threads = threads}, FFmpegOptions{.width = 77, .height = 55, .threads = threads}}) {
@@ -219,10 +219,11 @@ TEST_CASE("A truncated file gives the pictures that there are, and says so", "[f
     const std::vector<Print> expected = from(whole, position);
     REQUIRE(frames.size() > 5);
     REQUIRE(frames.size() < expected.size());
-    CHECK(std::equal(frames.begin(), frames.end() - 1, expected.begin()));  // the last one may be half a picture
+    // The last one may be half a picture, or have lost those shown before it.
+    CHECK(std::equal(frames.begin(), frames.end() - 1, expected.begin()));
     const SourceStats stats = count(part, {.threads = 1}, position);
     CHECK(stats.truncated == cut.known);
-    if (frames.back() != expected[frames.size() - 1]) CHECK(stats.frames_damaged > 0);
+    if (std::ranges::find(expected, frames.back()) == expected.end()) CHECK(stats.frames_damaged > 0);
   }
   CHECK_FALSE(count(path).truncated);
 }

@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
+#include <thread>
 
 namespace si = stream_infer;
 using namespace std::chrono_literals;
@@ -46,16 +46,18 @@ struct Difference {
   int run(const si::Window<2>& frames) { return frames[1].image().row(0)[0] - frames[0].image().row(0)[0]; }
 };
 
-/// Reads the marks. At first it holds many frames for a while, as slow algorithms do, so that the pool has grown by then
-/// to all it will ever need.
+/// Sees every frame, and reads the marks. At first it holds many frames for a while, as slow algorithms do, so that the
+/// pool has grown by then to all it will ever need.
 struct Probe {
   std::uint64_t run(const si::Window<1>& window) {
     const std::uint64_t index = window[0].index();
     (*held)[index % held->size()] = index < 100 ? window[0] : si::Frame{};
     marks->pass(index);
+    *seen = index + 1;
     return index;
   }
   Marks* marks;
+  std::atomic<std::uint64_t>* seen;
   std::shared_ptr<std::array<si::Frame, 32>> held = std::make_shared<std::array<si::Frame, 32>>();
 };
 
@@ -66,8 +68,10 @@ TEST_CASE("A steady run allocates nothing per frame, in neither mode", "[inferen
   const bool with_hook = GENERATE(false, true);
   INFO((mode == si::Mode::offline ? "offline" : "realtime") << (with_hook ? ", with a process hook" : ""));
 
+  std::atomic<std::uint64_t> seen{0};
   si::GeneratorProducer producer{{.width = 64, .height = 32, .format = si::PixelFormat::gray8, .fps = 4000},
-                                 [](std::uint64_t index, si::ImageSpan out) {
+                                 [&seen](std::uint64_t index, si::ImageSpan out) {
+                                   while (seen < index) std::this_thread::yield();  // the probe misses none
                                    for (int y = 0; y < out.height; ++y)
                                      std::ranges::fill(out.row(y), static_cast<std::uint8_t>(index));
                                    return index < end;
@@ -78,7 +82,7 @@ TEST_CASE("A steady run allocates nothing per frame, in neither mode", "[inferen
   si::Inference inference{
       tracker, exporter, si::load_algo("sum", Sum{}, si::Schedule{.frame_count = 4, .frame_step = 2, .interval = 1ms}),
       si::load_algo<si::Sampling{.frame_count = 2, .frame_step = 5}>("difference", Difference{}, 2500us),
-      si::load_algo<si::Sampling{}>("probe", Probe{&marks}, 0s)};
+      si::load_algo<si::Sampling{}>("probe", Probe{&marks, &seen}, 0s)};
   if (with_hook) inference.process([](const si::Frame&, const auto&) {});
   si::Player player{producer, tracker};
   check_adds_up(inference.start(player, {.mode = mode}));

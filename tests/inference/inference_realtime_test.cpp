@@ -177,8 +177,8 @@ Script in_step(Script script, std::vector<std::vector<std::uint64_t>> dues, std:
 
 TEST_CASE("In realtime fast algorithms give the very runs of offline, over any stream and any schedules",
           "[inference][realtime][property]") {
-  for_random_cases(150, [](Random& random) {
-    const model::Source source = stream_infer::test::random_source(random, random.between(1, 80));
+  for_random_cases(80, [](Random& random) {
+    const model::Source source = stream_infer::test::random_source(random, random.between(1, 60));
     const auto fps = stream_infer::test::random_play_rate(random, source);
     const si::MediaTime position = stream_infer::test::random_position(random, source);
     const model::Play play{source, fps, position};
@@ -288,8 +288,8 @@ TEST_CASE("In real time the runs are those of offline, less the misses that are 
 
 TEST_CASE("What a slow algorithm misses, and why, is what the sentences say", "[inference][realtime][property]") {
   si::Misses all;
-  for_random_cases(250, [&all](Random& random) {
-    const model::Source source = stream_infer::test::random_source(random, random.between(1, 100));
+  for_random_cases(120, [&all](Random& random) {
+    const model::Source source = stream_infer::test::random_source(random, random.between(1, 70));
     const auto fps = stream_infer::test::random_play_rate(random, source);
     const si::MediaTime position = stream_infer::test::random_position(random, source);
     const model::Play play{source, fps, position};
@@ -338,8 +338,8 @@ TEST_CASE("What a slow algorithm misses, and why, is what the sentences say", "[
 }
 
 TEST_CASE("With a ManualClock a realtime run is the same to the bit, again and again", "[inference][realtime]") {
-  Script script = steady_script(300, 25);
-  for (std::size_t i = 150; i < 300; ++i) script.times[i] += 2s;  // with a gap
+  Script script = steady_script(100, 25);
+  for (std::size_t i = 50; i < 100; ++i) script.times[i] += 2s;  // with a gap
   ScriptedProducer producer{script};
   si::FrameTracker<16> tracker;
 

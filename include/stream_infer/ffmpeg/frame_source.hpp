@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -50,7 +51,8 @@ class FrameSource {
   [[nodiscard]] const SourceInfo& info() const { return info_; }
   [[nodiscard]] const std::shared_ptr<SourceCounters>& counters() const { return counters_; }
 
-  /// The next picture, not yet converted. Not to be called again after an error. \throws Error  if the source fails
+  /// The next picture, not yet converted. Not to be called again after an error. \throws Error  if the source fails, after
+  /// the pictures before that
   [[nodiscard]] ReadStatus read(Frame& frame) {
     for (;;) {
       switch (decoder().receive(*decoded_)) {
@@ -111,11 +113,20 @@ class FrameSource {
     await_key_ = codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MPEG4;
     packets_ = 0;
     from_start_ = true;
+    failure_ = nullptr;
+  }
+
+  /// Reads a packet; a failure comes as the end, and is thrown when the decoder has given out what it still has.
+  Demuxer::Status read_packet() try {
+    return demuxer().read(packet_);
+  } catch (...) {
+    failure_ = std::current_exception();
+    return Demuxer::Status::end;
   }
 
   /// Gives the decoder its next packet. Returns false if stop was requested.
   bool feed() {
-    switch (demuxer().read(packet_)) {
+    switch (read_packet()) {
       case Demuxer::Status::stopped: return false;
       case Demuxer::Status::end: static_cast<void>(decoder().send(nullptr)); return true;
       case Demuxer::Status::damaged: count_error(); return true;
@@ -134,8 +145,9 @@ class FrameSource {
     return true;
   }
 
-  /// The end: says whether it is the right one. \throws Error  if there was nothing that could be decoded
+  /// The end: says whether it is the right one. \throws Error  if the source failed, or nothing could be decoded
   void finish() {
+    if (failure_) std::rethrow_exception(failure_);
     if (demuxer().is_truncated(from_start_ ? std::optional{packets_} : std::nullopt))
       counters_->truncated.store(true, std::memory_order_relaxed);
     if (last_time_ || packets_ == 0) return;
@@ -195,8 +207,8 @@ class FrameSource {
 
   /// The codecs whose decoders were seen to give the same pixels from any intra coded key frame on.
   [[nodiscard]] bool can_start_at_key_frames() {
-    const AVCodecID codec = demuxer().stream().codecpar->codec_id;
-    switch (codec) {
+    const AVCodecParameters& parameters = *demuxer().stream().codecpar;
+    switch (parameters.codec_id) {
       case AV_CODEC_ID_H264:
       case AV_CODEC_ID_HEVC:
       case AV_CODEC_ID_AV1:
@@ -206,8 +218,9 @@ class FrameSource {
       case AV_CODEC_ID_MPEG2VIDEO:
       case AV_CODEC_ID_MPEG4: return true;
       default: {
-        const AVCodecDescriptor* descriptor = avcodec_descriptor_get(codec);
-        return descriptor != nullptr && (descriptor->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
+        const AVCodecDescriptor* descriptor = avcodec_descriptor_get(parameters.codec_id);
+        const bool intra_only = descriptor != nullptr && (descriptor->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
+        return intra_only && parameters.format != AV_PIX_FMT_PAL8;  // a palette may have come with an earlier picture
       }
     }
   }
@@ -254,6 +267,7 @@ class FrameSource {
   bool from_start_ = true;
   bool await_key_ = false;
   std::optional<Landing> landing_;
+  std::exception_ptr failure_;
 
   std::optional<MediaTime> last_time_;
   MediaTime timed_{};  // the latest time that a time stamp gave
