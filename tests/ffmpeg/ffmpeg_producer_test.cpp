@@ -20,13 +20,16 @@
 #include <string>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 using namespace std::chrono_literals;
 using namespace stream_infer;
 using Catch::Matchers::ContainsSubstring;
+using test::Bytes;
 using test::Print;
 using test::Stopwatch;
 
@@ -38,7 +41,7 @@ static_assert(std::is_same_v<ReaderOf<FFmpegProducer>, FFmpegReader>);
 
 namespace {
 
-/// Opens `path` at its end.
+/// The beginning of a file.
 Bytes part_of(const std::string& path, std::size_t numerator, std::size_t denominator) {
   Bytes bytes = test::read_file(path);
   bytes.resize(bytes.size() * numerator / denominator);
