@@ -76,9 +76,9 @@ class BlurDetector {
   };
 
   static constexpr std::size_t fewest_samples = 3;
-  static constexpr std::size_t fewest_cells = 16;  // with texture: more than a tenth of all
-  static constexpr float textured = 4;             // a cell's usual sharpness, from which on it tells something
-  static constexpr double same_structure = 0.8;    // correlation with the usual brightness of the cells
+  static constexpr std::size_t fewest_cells = 8;  // with texture
+  static constexpr float textured = 4;            // a cell's usual sharpness, from which on it tells something
+  static constexpr double same_structure = 0.8;   // correlation with the usual brightness of the cells
   static constexpr std::chrono::seconds learning_step{1};
   static constexpr std::chrono::seconds patience{3};  // with a view that cannot be compared
 

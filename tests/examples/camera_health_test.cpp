@@ -117,7 +117,7 @@ class Painter {
         const double coarse =
             scene == 0 ? std::sin((x + pan) / 31.0) * std::cos(y / 23.0) : std::cos((x + pan - 2 * y) / 47.0);
         const int off_middle = std::abs(2 * x - width);
-        const bool plain = off_middle >= camera_.textured || (covered && off_middle < width * 6 / 10);
+        const bool plain = scene == 2 || off_middle >= camera_.textured || (covered && off_middle < width * 6 / 10);
         const double fine = plain ? 0 : camera_.texture;
         background_[at(x, y)] = (scene == 0 ? 120 : 90) + 55 * coarse +
                                 fine * grain((x + pan) / 2, y / 2, static_cast<std::uint32_t>(scene));
@@ -318,10 +318,16 @@ TEST_CASE("a fault that lasts until the end ends there") {
 
 TEST_CASE("another view is no blur, and blur is found in it again") {
   Camera camera;
-  camera.seconds = 20;
-  camera.scene = [](double time) { return time < 6 - 1e-9 ? 0 : 1; };
-  camera.blur = [](double time) { return between(15, 18)(time) ? 2 : 0; };
-  check(watch(camera), {{Kind::cut, {}, 6}, {Kind::begins, Fault::blurred, 15}, {Kind::ends, Fault::blurred, 18}});
+  camera.seconds = 24;
+  camera.scene = [](double time) { return time < 12 - 1e-9 ? 0 : 1; };
+  camera.blur = [](double time) { return between(19, 22)(time) ? 2 : 0; };
+  check(watch(camera), {{Kind::cut, {}, 12}, {Kind::begins, Fault::blurred, 19}, {Kind::ends, Fault::blurred, 22}});
+}
+
+TEST_CASE("a view without detail is no blur") {
+  Camera camera;
+  camera.scene = [](double time) { return time < 5 - 1e-9 ? 0 : 2; };
+  check(watch(camera), {{Kind::cut, {}, 5}});
 }
 
 TEST_CASE("blur is found right after a long darkness") {

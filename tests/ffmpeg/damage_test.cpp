@@ -107,7 +107,7 @@ TEST_CASE("Damaged files are played as far as it goes", "[ffmpeg][damage]") {
     test::CaptureStderr capture;
     test::for_random_cases(720, [&](Random& random) {
       if (total.elapsed() > budget) return;
-      const auto& [name, bytes] = files[cases % files.size()];
+      const auto& [name, bytes] = random.pick(files);
       Bytes file = bytes;
       damage(file, random);
       const std::string path = folder.file(name, file);

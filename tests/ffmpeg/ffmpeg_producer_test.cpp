@@ -103,15 +103,15 @@ TEST_CASE("A 10-bit, a paletted and an odd-sized picture keep their colours", "[
                                         "-pix_fmt yuv444p -c:v ffv1 bars.mkv", "-pix_fmt gbrp10le -c:v ffv1 bars.mkv");
   const std::size_t space = encoding.rfind(' ');
   const std::string clip = test::make_media(
-      "-f lavfi -i \"color=red:size=21x33:rate=5:duration=1[a];color=lime:size=21x33:rate=5[b];color=blue:size=21x33:rate=5[c];"
-      "[a][b][c]hstack=3\" -frames:v 3 " + encoding.substr(0, space), encoding.substr(space + 1));
+      "-f lavfi -i \"color=red:size=22x34:rate=5:duration=1[a];color=lime:size=22x34:rate=5[b];color=blue:size=22x34:rate=5[c];"
+      "[a][b][c]hstack=3,format=rgb24,crop=65:33:0:0\" -frames:v 3 " + encoding.substr(0, space), encoding.substr(space + 1));
   FFmpegReader reader = FFmpegProducer{}.open(clip, {});
   Frame frame;
   REQUIRE(reader.read(frame) == ReadStatus::frame);
-  REQUIRE(frame.width() == 63);
+  REQUIRE(frame.spec() == ImageSpec{65, 33, PixelFormat::bgr24});
   INFO(encoding);
   for (std::size_t bar = 0; bar < 3; ++bar) {
-    const auto pixel = frame.image().row(16).subspan(3 * (21 * bar + 10), 3);
+    const auto pixel = frame.image().row(16).subspan(3 * (22 * bar + 10), 3);
     for (std::size_t channel = 0; channel < 3; ++channel) CHECK(std::abs(pixel[2 - channel] - (channel == bar ? 255 : 0)) <= 4);
   }
 }

@@ -117,7 +117,8 @@ struct Window : OneWriter<Window> {
 };
 
 /// A new play begins while the old one is being read. Who sees that it has begun finds nothing of the old one.
-struct Clear : OneWriter<Clear> {
+template <int Readers>
+struct Clear : OneWriter<Clear<Readers>, Readers> {
   static constexpr const char* name = "cleared while read";
   Ring ring{2, 2};
   RelacySync::atomic<int> play{0};
@@ -157,7 +158,7 @@ int main() {
   models.random<Replace<2, 2, 5>>(250'000);
   models.random<Latest>(250'000);
   models.random<Window>(250'000);
-  models.random<Clear>(250'000);
+  models.random<Clear<2>>(250'000);
   models.all<Replace<1, 1, 2, 1>>();
   models.bound<Publish>(3);
   models.bound<Replace<1, 0, 2>>(3);
@@ -166,6 +167,7 @@ int main() {
   models.bound<Replace<2, 2, 3>>(2);
   models.bound<Latest>(1);
   models.bound<Window>(2);
-  models.bound<Clear>(2);
+  models.bound<Clear<1>>(3);
+  models.bound<Clear<2>>(1);
   return models.result();
 }
