@@ -39,7 +39,9 @@ Cost run(const std::vector<char*>& command) {
     std::fprintf(stderr, "compare: %s did not end well\n", command[0]);
     std::exit(1);
   }
-  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
   return {std::chrono::duration<double>{std::chrono::steady_clock::now() - begin}.count(),
           seconds(usage.ru_utime) + seconds(usage.ru_stime), static_cast<double>(usage.ru_maxrss) / 1024};
 }

@@ -145,8 +145,9 @@ Result measure(const Load& load, double clock) {
 
 int main() {
   const double clock = clock_cost();
-  std::printf("%zu readers, windows of 5 frames %zu apart, %zu frames held; %u processors; the clock's %.0f ns subtracted\n\n",
-              reader_count, step, capacity, std::thread::hardware_concurrency(), clock);
+  std::printf(
+      "%zu readers, windows of 5 frames %zu apart, %zu frames held; %u processors; the clock's %.0f ns subtracted\n\n",
+      reader_count, step, capacity, std::thread::hardware_concurrency(), clock);
   std::printf("| readers | frames | add_frame of | median | 99 %% | windows / s |\n|---|---|---|---:|---:|---:|\n");
   constexpr std::array loads{Load{"never pause", 0ns, 5us}, Load{"never pause", 0ns, 1ms}, Load{"pause 1 ms", 1ms, 5us},
                              Load{"pause 1 ms", 1ms, 1ms}};

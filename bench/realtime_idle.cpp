@@ -21,7 +21,8 @@ int main(int argc, char** argv) try {
   si::FFmpegProducer producer{{.threads = 1}};
   si::FrameTracker<8> tracker;
   si::PrintExporter exporter{std::cerr};
-  si::Inference inference{tracker, exporter, si::load_algo("never", Never{}, si::Schedule{.interval = std::chrono::hours{24}})};
+  si::Inference inference{tracker, exporter,
+                          si::load_algo("never", Never{}, si::Schedule{.interval = std::chrono::hours{24}})};
   si::Player player{producer, tracker, argv[1]};
   const si::RunReport report = inference.start(player, {.mode = offline ? si::Mode::offline : si::Mode::realtime});
   std::cout << report;

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-using stream_infer::redact;
 using Catch::Matchers::ContainsSubstring;
+using stream_infer::redact;
 
 TEST_CASE("What holds no secret comes back as it is", "[redact]") {
   const std::string source =
@@ -51,12 +51,12 @@ TEST_CASE("Every URL in a source is redacted, not only the first", "[redact]") {
 }
 
 TEST_CASE("No secret is left, wherever it stands", "[redact]") {
-  const std::string source = GENERATE(
-      as<std::string>{}, "rtsp://u:SECRET@h/p", "rtsp://SECRET@h", "rtsp://u:SECRET/x@h/p", "rtsp://u:a@SECRET@h/p",
-      "rtsp://u:a:SECRET@h:1/p", "http://h/p?a=SECRET", "http://h/p?a=1&SECRET", "http://h/p?a=1;b=SECRET#c",
-      "http://h/p#SECRET", "http://h/p?a==SECRET", "http://h?SECRET", "http://u:SECRET@h?b=SECRET", "https://u:SECRET#@h/",
-      "http://h/p?a=x=SECRET", "crypto+http://u:SECRET@h/p", "async:cache:http://u:SECRET@h/p",
-      "concat:http://h/p|http://u:SECRET@h/p", "concat:http://h/p|http://h/p?k=SECRET|http://h",
-      "concat:http://a:b@h/p|rtsp://u:SECRET@h/p");
+  const std::string source =
+      GENERATE(as<std::string>{}, "rtsp://u:SECRET@h/p", "rtsp://SECRET@h", "rtsp://u:SECRET/x@h/p",
+               "rtsp://u:a@SECRET@h/p", "rtsp://u:a:SECRET@h:1/p", "http://h/p?a=SECRET", "http://h/p?a=1&SECRET",
+               "http://h/p?a=1;b=SECRET#c", "http://h/p#SECRET", "http://h/p?a==SECRET", "http://h?SECRET",
+               "http://u:SECRET@h?b=SECRET", "https://u:SECRET#@h/", "http://h/p?a=x=SECRET",
+               "crypto+http://u:SECRET@h/p", "async:cache:http://u:SECRET@h/p", "concat:http://h/p|http://u:SECRET@h/p",
+               "concat:http://h/p|http://h/p?k=SECRET|http://h", "concat:http://a:b@h/p|rtsp://u:SECRET@h/p");
   CHECK_THAT(redact(source), !ContainsSubstring("SECRET"));
 }

@@ -22,7 +22,8 @@ TEST_CASE("A source's account adds up, or shows that it does not", "[stats]") {
 }
 
 TEST_CASE("An algorithm's account adds up, or shows that it does not", "[stats]") {
-  si::AlgoStats algo{.dues = 10, .runs = 4, .failures = 1, .missed = {.gap = 2, .warm_up = 1, .busy = 1, .overwritten = 1}};
+  si::AlgoStats algo{
+      .dues = 10, .runs = 4, .failures = 1, .missed = {.gap = 2, .warm_up = 1, .busy = 1, .overwritten = 1}};
   CHECK(algo.adds_up());
   ++algo.runs;
   CHECK_FALSE(algo.adds_up());

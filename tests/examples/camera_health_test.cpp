@@ -332,13 +332,13 @@ TEST_CASE("a view without detail is no blur") {
 
 TEST_CASE("blur is found right after a long darkness") {
   Camera camera;
-  camera.seconds = 16;
-  camera.black = between(4, 9);
-  camera.blur = [](double time) { return between(9.5, 14)(time) ? 2 : 0; };
+  camera.seconds = 18;
+  camera.black = between(4, 13);
+  camera.blur = [](double time) { return between(13.5, 16)(time) ? 2 : 0; };
   check(watch(camera), {{Kind::begins, Fault::black, 4},
-                        {Kind::ends, Fault::black, 9},
-                        {Kind::begins, Fault::blurred, 9.5},
-                        {Kind::ends, Fault::blurred, 14}});
+                        {Kind::ends, Fault::black, 13},
+                        {Kind::begins, Fault::blurred, 13.5},
+                        {Kind::ends, Fault::blurred, 16}});
 }
 
 TEST_CASE("faults in an encoded picture are found") {

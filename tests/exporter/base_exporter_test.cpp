@@ -20,7 +20,8 @@ using namespace std::chrono_literals;
 namespace {
 
 si::Record<int> record(int value) {
-  return {.time = value * 1ms, .frame_index = static_cast<std::uint64_t>(value), .algo = si::Name{"count"}, .value = value};
+  return {
+      .time = value * 1ms, .frame_index = static_cast<std::uint64_t>(value), .algo = si::Name{"count"}, .value = value};
 }
 
 /// Sends into a vector; `on_send` may throw, or collect more meanwhile.
@@ -174,7 +175,8 @@ TEST_CASE("What is cleared while it is being sent does not count as dropped", "[
   CHECK(exporter.dropped() == 2);
 }
 
-TEST_CASE("Whatever is called in whatever order, every record is sent once, dropped once, or waits", "[base_exporter][property]") {
+TEST_CASE("Whatever is called in whatever order, every record is sent once, dropped once, or waits",
+          "[base_exporter][property]") {
   stream_infer::test::for_random_cases(500, [](stream_infer::test::Random& random) {
     const auto capacity = static_cast<std::size_t>(random.between(1, 6));
     ToVector exporter{capacity};

@@ -18,7 +18,8 @@ static_assert(!si::Exporter<si::MemoryExporter<double>, int>);
 static_assert(si::Exporter<si::MemoryExporter<int, std::string>, std::string, int>);
 static_assert(!si::Exporter<si::MemoryExporter<int, std::string>, std::string, double>);
 static_assert(std::is_same_v<si::MemoryExporter<int>::AnyRecord, si::Record<int>>);
-static_assert(std::is_same_v<si::MemoryExporter<int, char>::AnyRecord, std::variant<si::Record<int>, si::Record<char>>>);
+static_assert(
+    std::is_same_v<si::MemoryExporter<int, char>::AnyRecord, std::variant<si::Record<int>, si::Record<char>>>);
 
 namespace {
 

@@ -1,5 +1,7 @@
 #include "stream_infer/ffmpeg/converter.hpp"
 
+#include "stream_infer/ffmpeg/log.hpp"
+
 #include "ffmpeg/reference.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
@@ -32,6 +34,7 @@ constexpr std::array all_formats{PixelFormat::bgr24, PixelFormat::rgb24, PixelFo
                                  PixelFormat::gray8};
 
 UniqueFrame make_picture(int width, int height, AVPixelFormat format) {
+  ffmpeg::quiet_log_once();
   UniqueFrame frame = ffmpeg::make_frame();
   frame->width = width;
   frame->height = height;
@@ -49,7 +52,8 @@ UniqueFrame random_picture(int width, int height, AVPixelFormat format, std::uin
     const int rows = plane == 1 || plane == 2 ? AV_CEIL_RSHIFT(height, layout.log2_chroma_h) : height;
     for (int y = 0; y < rows; ++y)
       for (int x = 0; x < std::abs(frame->linesize[plane]); ++x)
-        frame->data[plane][y * frame->linesize[plane] + x] = static_cast<std::uint8_t>(64 + (x * 3 + y * 5) % 96 + random.between(0, 31));
+        frame->data[plane][y * frame->linesize[plane] + x] =
+            static_cast<std::uint8_t>(64 + (x * 3 + y * 5) % 96 + random.between(0, 31));
   }
   return frame;
 }
@@ -70,7 +74,8 @@ UniqueFrame flat_picture(AVPixelFormat format, double y, double cb, double cr, b
     const auto value = static_cast<std::uint16_t>(std::lround(values[static_cast<std::size_t>(c)]) << component.shift);
     for (int row = 0; row < height; ++row) {
       for (int x = 0; x < width; ++x) {
-        std::uint8_t* out = frame->data[component.plane] + row * frame->linesize[component.plane] + x * component.step + component.offset;
+        std::uint8_t* out = frame->data[component.plane] + row * frame->linesize[component.plane] + x * component.step +
+                            component.offset;
         if (depth > 8) {
           std::memcpy(out, &value, sizeof value);
         } else {
@@ -94,8 +99,9 @@ std::uint64_t print(const Image& image) { return test::hash_of(image.view()); }
 /// What swscale makes of a picture that names no colour space, with its defaults and the full colours of RGB.
 Image swscale(const AVFrame& from, ImageSpec to, int algorithm) {
   Image image{to};
-  const ffmpeg::UniqueScaler scaler{sws_getContext(from.width, from.height, static_cast<AVPixelFormat>(from.format), to.width,
-                                                   to.height, ffmpeg::to_av(to.format), algorithm | SWS_FULL_CHR_H_INP, nullptr, nullptr, nullptr)};
+  const ffmpeg::UniqueScaler scaler{sws_getContext(from.width, from.height, static_cast<AVPixelFormat>(from.format),
+                                                   to.width, to.height, ffmpeg::to_av(to.format),
+                                                   algorithm | SWS_FULL_CHR_H_INP, nullptr, nullptr, nullptr)};
   REQUIRE(scaler);
   std::uint8_t* planes[4] = {image.span().data};
   int strides[4] = {static_cast<int>(image.span().stride)};
@@ -114,10 +120,10 @@ TEST_CASE("Pixel formats have their names at FFmpeg", "[ffmpeg][converter]") {
 }
 
 TEST_CASE("Pictures of every kind and size become what swscale makes of them", "[ffmpeg][converter]") {
-  const AVPixelFormat from_format =
-      GENERATE(AV_PIX_FMT_YUV420P, AV_PIX_FMT_NV12, AV_PIX_FMT_YUV422P, AV_PIX_FMT_YUV444P, AV_PIX_FMT_YUV420P10LE,
-               AV_PIX_FMT_YUV410P, AV_PIX_FMT_GRAY8, AV_PIX_FMT_GRAY10LE, AV_PIX_FMT_YUYV422, AV_PIX_FMT_BGR24,
-               AV_PIX_FMT_RGB24, AV_PIX_FMT_RGBA, AV_PIX_FMT_BGR0, AV_PIX_FMT_GBRP, AV_PIX_FMT_YUVA420P, AV_PIX_FMT_RGB48LE);
+  const AVPixelFormat from_format = GENERATE(
+      AV_PIX_FMT_YUV420P, AV_PIX_FMT_NV12, AV_PIX_FMT_YUV422P, AV_PIX_FMT_YUV444P, AV_PIX_FMT_YUV420P10LE,
+      AV_PIX_FMT_YUV410P, AV_PIX_FMT_GRAY8, AV_PIX_FMT_GRAY10LE, AV_PIX_FMT_YUYV422, AV_PIX_FMT_BGR24, AV_PIX_FMT_RGB24,
+      AV_PIX_FMT_RGBA, AV_PIX_FMT_BGR0, AV_PIX_FMT_GBRP, AV_PIX_FMT_YUVA420P, AV_PIX_FMT_RGB48LE);
   for (const auto& [width, height] : {std::pair{64, 48}, {63, 47}, {17, 1}, {1, 9}}) {
     const UniqueFrame from = random_picture(width, height, from_format);
     for (const PixelFormat format : all_formats) {
@@ -125,8 +131,8 @@ TEST_CASE("Pictures of every kind and size become what swscale makes of them", "
         const bool smaller = to_width <= width && to_height <= height;
         const int algorithm = to_width == width && to_height == height ? SWS_POINT : smaller ? SWS_AREA : SWS_BICUBIC;
         const ImageSpec to{to_width, to_height, format};
-        INFO(av_get_pix_fmt_name(from_format) << ' ' << width << 'x' << height << " to " << to_string(format) << ' '
-                                              << to_width << 'x' << to_height);
+        INFO(av_get_pix_fmt_name(from_format)
+             << ' ' << width << 'x' << height << " to " << to_string(format) << ' ' << to_width << 'x' << to_height);
         CHECK(print(convert(*from, to)) == print(swscale(*from, to, algorithm)));
       }
     }
@@ -154,7 +160,8 @@ TEST_CASE("Nothing outside a picture is seen in the image", "[ffmpeg][converter]
           const int rows = plane == 1 || plane == 2 ? AV_CEIL_RSHIFT(height, layout->log2_chroma_h) : height;
           for (int y = 0; y < rows; ++y)
             for (int x = 0; x < row_bytes[static_cast<std::size_t>(plane)]; ++x)
-              picture->data[plane][y * picture->linesize[plane] + x] = static_cast<std::uint8_t>((x * 37 + y * 11 + plane) & (x % 2 == 1 && layout->comp[0].depth > 8 ? 1 : 255));
+              picture->data[plane][y * picture->linesize[plane] + x] = static_cast<std::uint8_t>(
+                  (x * 37 + y * 11 + plane) & (x % 2 == 1 && layout->comp[0].depth > 8 ? 1 : 255));
         }
         if ((layout->flags & AV_PIX_FMT_FLAG_PAL) != 0)
           for (int i = 0; i < 1024; ++i) picture->data[1][i] = static_cast<std::uint8_t>(i * 7);
@@ -195,12 +202,14 @@ TEST_CASE("Colours follow the picture's own matrix and range", "[ffmpeg][convert
     AVColorSpace space;
     double red, blue;  // their weights in luma
   };
-  const auto colours = GENERATE(Colours{AVCOL_SPC_BT709, 0.2126, 0.0722}, Colours{AVCOL_SPC_BT470BG, 0.299, 0.114},
-                                Colours{AVCOL_SPC_SMPTE170M, 0.299, 0.114}, Colours{AVCOL_SPC_BT2020_NCL, 0.2627, 0.0593},
-                                Colours{AVCOL_SPC_SMPTE240M, 0.212, 0.087}, Colours{AVCOL_SPC_UNSPECIFIED, 0.299, 0.114});
+  const auto colours =
+      GENERATE(Colours{AVCOL_SPC_BT709, 0.2126, 0.0722}, Colours{AVCOL_SPC_BT470BG, 0.299, 0.114},
+               Colours{AVCOL_SPC_SMPTE170M, 0.299, 0.114}, Colours{AVCOL_SPC_BT2020_NCL, 0.2627, 0.0593},
+               Colours{AVCOL_SPC_SMPTE240M, 0.212, 0.087}, Colours{AVCOL_SPC_UNSPECIFIED, 0.299, 0.114});
   const AVColorRange range = GENERATE(AVCOL_RANGE_UNSPECIFIED, AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG);
-  for (const AVPixelFormat format : {AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, AV_PIX_FMT_YUV422P, AV_PIX_FMT_YUV444P, AV_PIX_FMT_NV12,
-                                     AV_PIX_FMT_YUV420P10LE, AV_PIX_FMT_YUV422P10LE, AV_PIX_FMT_YUV444P12LE, AV_PIX_FMT_P010LE}) {
+  for (const AVPixelFormat format :
+       {AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, AV_PIX_FMT_YUV422P, AV_PIX_FMT_YUV444P, AV_PIX_FMT_NV12,
+        AV_PIX_FMT_YUV420P10LE, AV_PIX_FMT_YUV422P10LE, AV_PIX_FMT_YUV444P12LE, AV_PIX_FMT_P010LE}) {
     if (format == AV_PIX_FMT_YUVJ420P && range == AVCOL_RANGE_MPEG) continue;  // contradicts itself
     const double red = 200, green = 80, blue = 40;
     const double luma = colours.red * red + (1 - colours.red - colours.blue) * green + colours.blue * blue;
@@ -210,7 +219,8 @@ TEST_CASE("Colours follow the picture's own matrix and range", "[ffmpeg][convert
     from->colorspace = colours.space;
     from->color_range = range;
     for (const auto& [width, height] : {std::pair{64, 48}, {33, 25}, {96, 96}}) {
-      INFO(av_get_pix_fmt_name(format) << ' ' << av_color_space_name(colours.space) << ' ' << av_color_range_name(range) << " to " << width);
+      INFO(av_get_pix_fmt_name(format) << ' ' << av_color_space_name(colours.space) << ' ' << av_color_range_name(range)
+                                       << " to " << width);
       const Image bgr = convert(*from, {width, height, PixelFormat::bgr24});
       const auto pixel = bgr.view().row(7).subspan(30, 3);
       CHECK(std::abs(pixel[0] - blue) <= 3);
@@ -285,7 +295,8 @@ TEST_CASE("Alpha is kept where there is a place for it, and else left out", "[ff
 TEST_CASE("A picture whose rows go upwards is read so", "[ffmpeg][converter]") {
   const UniqueFrame down = random_picture(20, 10, AV_PIX_FMT_BGR24);
   const UniqueFrame up = make_picture(20, 10, AV_PIX_FMT_BGR24);
-  for (int y = 0; y < 10; ++y) std::memcpy(up->data[0] + (9 - y) * up->linesize[0], down->data[0] + y * down->linesize[0], 60);
+  for (int y = 0; y < 10; ++y)
+    std::memcpy(up->data[0] + (9 - y) * up->linesize[0], down->data[0] + y * down->linesize[0], 60);
   up->data[0] += 9 * up->linesize[0];
   up->linesize[0] = -up->linesize[0];
   for (const ImageSpec spec : {ImageSpec{20, 10, PixelFormat::bgr24}, ImageSpec{11, 7, PixelFormat::rgba32}})
@@ -326,7 +337,8 @@ TEST_CASE("A picture that cannot be converted is an error that says what it is",
   } catch (const Error& error) {
     CHECK(error.code() == Errc::unsupported);
     CHECK(error.step() == "convert");
-    CHECK_THAT(error.what(), ContainsSubstring("64x48") && ContainsSubstring("vaapi") && ContainsSubstring("32x24 bgr24"));
+    CHECK_THAT(error.what(),
+               ContainsSubstring("64x48") && ContainsSubstring("vaapi") && ContainsSubstring("32x24 bgr24"));
   }
   const UniqueFrame good = random_picture(64, 48, AV_PIX_FMT_YUV420P);
   converter.convert(*good, {}, image.span());  // it goes on

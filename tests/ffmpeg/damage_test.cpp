@@ -30,23 +30,29 @@ namespace {
 /// One of the ways in which files go bad. Most of the first bytes are spared: else few would open.
 void damage(Bytes& file, Random& random) {
   const auto size = static_cast<std::int64_t>(file.size());
-  const auto somewhere = [&] { return static_cast<std::size_t>(random.between(random.chance(10) ? 0 : size / 20, size - 1)); };
+  const auto somewhere = [&] {
+    return static_cast<std::size_t>(random.between(random.chance(10) ? 0 : size / 20, size - 1));
+  };
   switch (random.between(0, 4)) {
     case 0:  // single bits
-      for (std::int64_t i = random.between(1, 40); i > 0; --i) file[somewhere()] ^= static_cast<std::uint8_t>(1 << random.between(0, 7));
+      for (std::int64_t i = random.between(1, 40); i > 0; --i)
+        file[somewhere()] ^= static_cast<std::uint8_t>(1 << random.between(0, 7));
       break;
     case 1:  // single bytes
-      for (std::int64_t i = random.between(1, 40); i > 0; --i) file[somewhere()] = static_cast<std::uint8_t>(random.between(0, 255));
+      for (std::int64_t i = random.between(1, 40); i > 0; --i)
+        file[somewhere()] = static_cast<std::uint8_t>(random.between(0, 255));
       break;
     case 2: {  // a sector of zeros
       const std::size_t begin = somewhere();
-      std::fill_n(file.begin() + static_cast<std::ptrdiff_t>(begin), std::min<std::size_t>(512, file.size() - begin), std::uint8_t{0});
+      std::fill_n(file.begin() + static_cast<std::ptrdiff_t>(begin), std::min<std::size_t>(512, file.size() - begin),
+                  std::uint8_t{0});
       break;
     }
     case 3: {  // a piece is missing
       const std::size_t begin = somewhere();
       const std::size_t length = std::min(static_cast<std::size_t>(random.between(1, 2000)), file.size() - begin);
-      file.erase(file.begin() + static_cast<std::ptrdiff_t>(begin), file.begin() + static_cast<std::ptrdiff_t>(begin + length));
+      file.erase(file.begin() + static_cast<std::ptrdiff_t>(begin),
+                 file.begin() + static_cast<std::ptrdiff_t>(begin + length));
       break;
     }
     default: file.resize(somewhere()); break;  // cut
@@ -92,9 +98,10 @@ std::uint64_t play(const std::string& source, Random& random) {
 TEST_CASE("Damaged files are played as far as it goes", "[ffmpeg][damage]") {
   constexpr auto budget = 12s;
   std::vector<std::pair<std::string, Bytes>> files;
-  for (const std::string_view name : {"pyramid.mp4", "fragments.mp4", "pyramid.mkv", "pyramid.ts", "pyramid.avi", "pyramid.flv", "pyramid.h264",
-                                      "h265.ts", "vp9_alt_ref.webm", "av1.mkv", "mpeg2.mpg", "mpeg4.avi", "mjpeg.avi", "prores.mov", "ffv1.mkv",
-                                      "palette.gif", "theora.ogv", "wmv2.asf"})
+  for (const std::string_view name :
+       {"pyramid.mp4", "fragments.mp4", "pyramid.mkv", "pyramid.ts", "pyramid.avi", "pyramid.flv", "pyramid.h264",
+        "h265.ts", "vp9_alt_ref.webm", "av1.mkv", "mpeg2.mpg", "mpeg4.avi", "mjpeg.avi", "prores.mov", "ffv1.mkv",
+        "palette.gif", "theora.ogv", "wmv2.asf"})
     files.emplace_back(name, test::read_file(test::path_of(name)));
 
   const test::TemporaryFolder folder;
@@ -129,6 +136,6 @@ TEST_CASE("Damaged files are played as far as it goes", "[ffmpeg][damage]") {
   CHECK(longest < 5s);
   CHECK(test::eventually([&] { return test::count_threads() <= threads; }));
   CHECK(test::count_descriptors() <= descriptors);
-  CHECK(test::resident_memory() < memory + 100'000'000);
+  if (test::measures_memory) CHECK(test::resident_memory() < memory + 100'000'000);
   if (cases < 720) WARN("out of time after " << cases << " files");
 }

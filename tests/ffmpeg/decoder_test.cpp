@@ -127,7 +127,8 @@ TEST_CASE("A stream that this FFmpeg cannot decode is an error that names its co
 TEST_CASE("A picture that is cropped on its left has the size that its stream says", "[ffmpeg][decoder]") {
   const std::string source = test::path_of("baseline.mp4");
   const std::string crop = GENERATE("crop_left=2", "crop_left=6:crop_top=4:crop_right=2", "crop_left=32");
-  const std::string cropped = test::make_media("-i '" + source + "' -c copy -bsf:v h264_metadata=" + crop, "cropped.mp4");
+  const std::string cropped =
+      test::make_media("-i '" + source + "' -c copy -bsf:v h264_metadata=" + crop, "cropped.mp4");
   FFmpegProducer producer;
   FFmpegReader whole = producer.open(source, {});
   FFmpegReader part = producer.open(cropped, {});
@@ -141,6 +142,8 @@ TEST_CASE("A picture that is cropped on its left has the size that its stream sa
   int wrong = 0;
   for (int y = 0; y < frame.height(); ++y)
     for (int x = 0; x < 3 * frame.width(); ++x)
-      if (frame.image().row(y)[static_cast<std::size_t>(x)] != from.image().row(y + top)[static_cast<std::size_t>(x + 3 * left)]) ++wrong;
+      if (frame.image().row(y)[static_cast<std::size_t>(x)] !=
+          from.image().row(y + top)[static_cast<std::size_t>(x + 3 * left)])
+        ++wrong;
   CHECK(wrong == 0);
 }

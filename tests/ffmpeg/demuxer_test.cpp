@@ -54,12 +54,13 @@ TEST_CASE("What a container tells is what the info says", "[ffmpeg][demuxer]") {
     std::string_view clip, codec;
     bool frames, duration;
   };
-  const auto told = GENERATE(
-      Told{"pyramid.mp4", "h264", true, true}, Told{"pyramid.mkv", "h264", false, true}, Told{"pyramid.ts", "h264", false, true},
-      Told{"pyramid.avi", "h264", true, true}, Told{"pyramid.flv", "h264", false, true}, Told{"pyramid.h264", "h264", false, false},
-      Told{"fragments.mp4", "h264", false, true}, Told{"mjpeg.avi", "mjpeg", true, true}, Told{"prores.mov", "prores", true, true},
-      Told{"vp9_alt_ref.webm", "vp9", false, true}, Told{"mpeg2.ts", "mpeg2video", false, true}, Told{"theora.ogv", "theora", false, true},
-      Told{"wmv2.asf", "wmv2", false, true}, Told{"palette.gif", "gif", true, true});
+  const auto told = GENERATE(Told{"pyramid.mp4", "h264", true, true}, Told{"pyramid.mkv", "h264", false, true},
+                             Told{"pyramid.ts", "h264", false, true}, Told{"pyramid.avi", "h264", true, true},
+                             Told{"pyramid.flv", "h264", false, true}, Told{"pyramid.h264", "h264", false, false},
+                             Told{"fragments.mp4", "h264", false, true}, Told{"mjpeg.avi", "mjpeg", true, true},
+                             Told{"prores.mov", "prores", true, true}, Told{"vp9_alt_ref.webm", "vp9", false, true},
+                             Told{"mpeg2.ts", "mpeg2video", false, true}, Told{"theora.ogv", "theora", false, true},
+                             Told{"wmv2.asf", "wmv2", false, true}, Told{"palette.gif", "gif", true, true});
   INFO(told.clip);
   const SourceInfo info = info_of(test::path_of(told.clip));
   CHECK(info.width == 96);
@@ -71,7 +72,8 @@ TEST_CASE("What a container tells is what the info says", "[ffmpeg][demuxer]") {
   CHECK(info.frame_count.has_value() == told.frames);
   if (info.frame_count) CHECK(*info.frame_count == 50);
   CHECK(info.duration.has_value() == told.duration);
-  if (info.duration) CHECK(std::abs((*info.duration - 2s).count()) <= 80'000'000);  // two frames: some count them otherwise
+  if (info.duration)
+    CHECK(std::abs((*info.duration - 2s).count()) <= 80'000'000);  // two frames: some count them otherwise
   CHECK(info.time_base.is_positive());
 }
 
@@ -93,18 +95,23 @@ TEST_CASE("Interlaced video says so", "[ffmpeg][demuxer]") {
 }
 
 TEST_CASE("Frame rates are exact", "[ffmpeg][demuxer]") {
-  const auto [rate, fps] = GENERATE(table<std::string, Rational>(
-      {{"30000/1001", {30000, 1001}}, {"24000/1001", {24000, 1001}}, {"60000/1001", {60000, 1001}}, {"12.5", {25, 2}}, {"10", {10}}}));
+  const auto [rate, fps] = GENERATE(table<std::string, Rational>({{"30000/1001", {30000, 1001}},
+                                                                  {"24000/1001", {24000, 1001}},
+                                                                  {"60000/1001", {60000, 1001}},
+                                                                  {"12.5", {25, 2}},
+                                                                  {"10", {10}}}));
   const std::string container = GENERATE("mp4", "mkv", "ts");
-  const std::string clip = test::make_media(
-      "-f lavfi -i testsrc2=size=64x48:rate=" + rate + ":duration=3 -c:v libx264 -pix_fmt yuv420p", "rate." + container);
+  const std::string clip =
+      test::make_media("-f lavfi -i testsrc2=size=64x48:rate=" + rate + ":duration=3 -c:v libx264 -pix_fmt yuv420p",
+                       "rate." + container);
   INFO(rate << ' ' << container);
   CHECK(info_of(clip).fps == fps);
 }
 
 TEST_CASE("The rate of a source with a variable one is the average", "[ffmpeg][demuxer]") {
   const std::string clip = test::make_media(
-      "-f lavfi -i testsrc2=size=64x48:rate=30:duration=4 -vf \"select='not(eq(mod(n,3),1))'\" -vsync vfr -c:v libx264 -pix_fmt yuv420p",
+      "-f lavfi -i testsrc2=size=64x48:rate=30:duration=4 -vf \"select='not(eq(mod(n,3),1))'\" -vsync vfr -c:v libx264 "
+      "-pix_fmt yuv420p",
       "vfr.mp4");
   const SourceInfo info = info_of(clip);
   REQUIRE(info.fps);
@@ -115,7 +122,8 @@ TEST_CASE("A source without pictures has no video stream", "[ffmpeg][demuxer]") 
   const std::string audio = test::make_media("-f lavfi -i sine=duration=1", "audio.mp4");
   const std::string picture = test::make_media("-f lavfi -i testsrc2=size=64x64:duration=1 -frames:v 1", "cover.png");
   const std::string cover = test::make_media(
-      "-i '" + audio + "' -i '" + picture + "' -map 0 -map 1 -c:a copy -c:v copy -disposition:v:0 attached_pic", "cover.m4a");
+      "-i '" + audio + "' -i '" + picture + "' -map 0 -map 1 -c:a copy -c:v copy -disposition:v:0 attached_pic",
+      "cover.m4a");
   for (const std::string& source : {audio, cover}) {
     try {
       static_cast<void>(info_of(source));
@@ -129,20 +137,23 @@ TEST_CASE("A source without pictures has no video stream", "[ffmpeg][demuxer]") 
 
 TEST_CASE("Cover art beside a video is not played", "[ffmpeg][demuxer]") {
   const std::string picture = test::make_media("-f lavfi -i testsrc2=size=200x200:duration=1 -frames:v 1", "cover.png");
-  const std::string clip = test::make_media(
-      "-i '" + picture + "' -i '" + test::path_of("baseline.mp4") + "' -map 0 -map 1 -c copy -disposition:v:0 attached_pic", "with_cover.mp4");
+  const std::string clip = test::make_media("-i '" + picture + "' -i '" + test::path_of("baseline.mp4") +
+                                                "' -map 0 -map 1 -c copy -disposition:v:0 attached_pic",
+                                            "with_cover.mp4");
   CHECK(info_of(clip).width == 96);
   CHECK(test::prints_of(clip).size() == 50);
 }
 
 TEST_CASE("Of several video streams the default one is played, else the first", "[ffmpeg][demuxer]") {
   const std::string two =
-      "-f lavfi -i testsrc2=size=96x64:rate=25:duration=1 -f lavfi -i testsrc2=size=320x180:rate=25:duration=1 -map 0:v -map 1:v "
+      "-f lavfi -i testsrc2=size=96x64:rate=25:duration=1 -f lavfi -i testsrc2=size=320x180:rate=25:duration=1 -map "
+      "0:v -map 1:v "
       "-c:v mpeg2video -b:v:0 50k -b:v:1 900k ";
   CHECK(info_of(test::make_media(two + "-disposition:v:0 default -disposition:v:1 0", "first.mkv")).width == 96);
   CHECK(info_of(test::make_media(two + "-disposition:v:0 0 -disposition:v:1 default", "second.mkv")).width == 320);
   CHECK(info_of(test::make_media(two + "-disposition:v:0 0 -disposition:v:1 0", "none.ts")).width == 96);
-  CHECK(test::prints_of(test::make_media(two + "-disposition:v:0 default -disposition:v:1 0", "first.mkv")).size() == 25);
+  CHECK(test::prints_of(test::make_media(two + "-disposition:v:0 default -disposition:v:1 0", "first.mkv")).size() ==
+        25);
 }
 
 TEST_CASE("Pictures that an edit list hides are not counted", "[ffmpeg][demuxer]") {
@@ -175,9 +186,10 @@ TEST_CASE("A source that ends too early is truncated, where that can be known", 
     std::string_view clip;
     bool known;
   };
-  const auto cut = GENERATE(Cut{"fragments.mp4", true}, Cut{"pyramid.mkv", true}, Cut{"vp9_alt_ref.webm", true}, Cut{"pyramid.avi", true},
-                            Cut{"mpeg4.avi", true}, Cut{"mjpeg.avi", true}, Cut{"pyramid.flv", true}, Cut{"palette.gif", true},
-                            Cut{"pyramid.ts", false}, Cut{"pyramid.h264", false});
+  const auto cut =
+      GENERATE(Cut{"fragments.mp4", true}, Cut{"pyramid.mkv", true}, Cut{"vp9_alt_ref.webm", true},
+               Cut{"pyramid.avi", true}, Cut{"mpeg4.avi", true}, Cut{"mjpeg.avi", true}, Cut{"pyramid.flv", true},
+               Cut{"palette.gif", true}, Cut{"pyramid.ts", false}, Cut{"pyramid.h264", false});
   const std::string whole = test::path_of(cut.clip);
   INFO(cut.clip);
   CHECK_FALSE(read_all(whole).truncated);
@@ -193,7 +205,8 @@ TEST_CASE("A source that ends too early is truncated, where that can be known", 
 }
 
 TEST_CASE("An MP4 with its index in front is truncated by what the index counts", "[ffmpeg][demuxer]") {
-  const std::string whole = test::make_media("-i '" + test::path_of("pyramid.mp4") + "' -c copy -movflags faststart", "front.mp4");
+  const std::string whole =
+      test::make_media("-i '" + test::path_of("pyramid.mp4") + "' -c copy -movflags faststart", "front.mp4");
   CHECK_FALSE(read_all(whole).truncated);
   const test::TemporaryFolder folder;
   test::Bytes file = test::read_file(whole);
@@ -217,7 +230,8 @@ TEST_CASE("Seeking goes to a key frame at or before the place", "[ffmpeg][demuxe
   Demuxer demuxer{test::path_of("baseline.mp4"), {}, {}};
   REQUIRE(demuxer.can_seek());
   Packet packet;
-  for (const auto& [position, key] : {std::pair{1900ms, 1600ms}, {800ms, 800ms}, {799ms, 0ms}, {0ms, 0ms}, {90'000ms, 1600ms}}) {
+  for (const auto& [position, key] :
+       {std::pair{1900ms, 1600ms}, {800ms, 800ms}, {799ms, 0ms}, {0ms, 0ms}, {90'000ms, 1600ms}}) {
     REQUIRE(demuxer.seek(position));
     REQUIRE(demuxer.read(packet) == Demuxer::Status::packet);
     CHECK((packet->flags & AV_PKT_FLAG_KEY) != 0);

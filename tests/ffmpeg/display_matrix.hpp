@@ -22,9 +22,10 @@ inline constexpr std::int32_t matrix_one = 1 << 16;
 
 /// Every turn and mirror image; the first four keep rows rows.
 inline constexpr std::array<Matrix, 8> all_orientations{
-    matrix(matrix_one, 0, 0, matrix_one),   matrix(-matrix_one, 0, 0, matrix_one), matrix(matrix_one, 0, 0, -matrix_one),
-    matrix(-matrix_one, 0, 0, -matrix_one), matrix(0, matrix_one, matrix_one, 0),  matrix(0, -matrix_one, matrix_one, 0),
-    matrix(0, matrix_one, -matrix_one, 0),  matrix(0, -matrix_one, -matrix_one, 0)};
+    matrix(matrix_one, 0, 0, matrix_one),  matrix(-matrix_one, 0, 0, matrix_one),
+    matrix(matrix_one, 0, 0, -matrix_one), matrix(-matrix_one, 0, 0, -matrix_one),
+    matrix(0, matrix_one, matrix_one, 0),  matrix(0, -matrix_one, matrix_one, 0),
+    matrix(0, matrix_one, -matrix_one, 0), matrix(0, -matrix_one, -matrix_one, 0)};
 
 /// Puts a display matrix into the header of an MP4's or MOV's only track.
 inline void set_matrix(Bytes& file, const Matrix& to) {
@@ -33,7 +34,8 @@ inline void set_matrix(Bytes& file, const Matrix& to) {
   REQUIRE(found != file.end());
   auto out = found + 4 + 40;  // version 0: the matrix is 40 bytes behind the name
   for (const std::int32_t number : to)
-    for (const int shift : {24, 16, 8, 0}) *out++ = static_cast<std::uint8_t>(static_cast<std::uint32_t>(number) >> shift);
+    for (const int shift : {24, 16, 8, 0})
+      *out++ = static_cast<std::uint8_t>(static_cast<std::uint32_t>(number) >> shift);
 }
 
 }  // namespace stream_infer::test

@@ -30,7 +30,8 @@ TEST_CASE("Codes that stand for an errno compare equal to it", "[ffmpeg][error]"
 }
 
 TEST_CASE("Codes of FFmpeg's own are no errno", "[ffmpeg][error]") {
-  for (const int code : {AVERROR_EOF, AVERROR_INVALIDDATA, AVERROR_EXIT, AVERROR_EXPERIMENTAL, AVERROR_HTTP_NOT_FOUND}) {
+  for (const int code :
+       {AVERROR_EOF, AVERROR_INVALIDDATA, AVERROR_EXIT, AVERROR_EXPERIMENTAL, AVERROR_HTTP_NOT_FOUND}) {
     const std::error_condition condition = ffmpeg_category().default_error_condition(code);
     CHECK(condition.category() == ffmpeg_category());
     CHECK(condition.value() == code);

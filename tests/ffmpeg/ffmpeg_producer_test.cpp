@@ -51,8 +51,9 @@ Bytes part_of(const std::string& path, std::size_t numerator, std::size_t denomi
 }  // namespace
 
 TEST_CASE("Sizes and threads that make no sense are refused at once", "[ffmpeg][ffmpeg_producer]") {
-  for (const FFmpegOptions& options : {FFmpegOptions{.width = -1}, FFmpegOptions{.height = -1}, FFmpegOptions{.width = 65536},
-                                       FFmpegOptions{.height = 1 << 30}, FFmpegOptions{.threads = -1}, FFmpegOptions{.threads = 257}}) {
+  for (const FFmpegOptions& options :
+       {FFmpegOptions{.width = -1}, FFmpegOptions{.height = -1}, FFmpegOptions{.width = 65536},
+        FFmpegOptions{.height = 1 << 30}, FFmpegOptions{.threads = -1}, FFmpegOptions{.threads = 257}}) {
     try {
       const FFmpegProducer producer{options};
       FAIL("it was accepted");
@@ -67,9 +68,12 @@ TEST_CASE("Sizes and threads that make no sense are refused at once", "[ffmpeg][
   CHECK(most.options().width == 65535);
 }
 
-TEST_CASE("Frames have the format and size that were asked for", "[ffmpeg][ffmpeg_producer]") {  // edges: AddressSanitizer
-  const auto format = GENERATE(PixelFormat::bgr24, PixelFormat::rgb24, PixelFormat::bgra32, PixelFormat::rgba32, PixelFormat::gray8);
-  const std::string_view name = GENERATE("pyramid.mp4", "ten_bit.mkv", "palette.gif", "palette.avi", "alpha.mov", "mjpeg.avi", "prores.mov");
+TEST_CASE("Frames have the format and size that were asked for",
+          "[ffmpeg][ffmpeg_producer]") {  // edges: AddressSanitizer
+  const auto format =
+      GENERATE(PixelFormat::bgr24, PixelFormat::rgb24, PixelFormat::bgra32, PixelFormat::rgba32, PixelFormat::gray8);
+  const std::string_view name =
+      GENERATE("pyramid.mp4", "ten_bit.mkv", "palette.gif", "palette.avi", "alpha.mov", "mjpeg.avi", "prores.mov");
   const std::string clip = test::path_of(name);
   for (const auto& [width, height] : {std::pair{0, 0}, {31, 21}, {200, 131}, {50, 100}, {1, 1}}) {
     FFmpegProducer producer{{.width = width, .height = height, .format = format}};
@@ -88,7 +92,8 @@ TEST_CASE("Frames have the format and size that were asked for", "[ffmpeg][ffmpe
     const auto mean = [](const ImageView& image, int channel) {
       double sum = 0;
       for (int y = 0; y < image.height; ++y)
-        for (int x = 0; x < image.width; ++x) sum += image.row(y)[static_cast<std::size_t>(x * channels(image.format) + channel)];
+        for (int x = 0; x < image.width; ++x)
+          sum += image.row(y)[static_cast<std::size_t>(x * channels(image.format) + channel)];
       return sum / image.width / image.height;
     };
     for (int channel = 0; channel < channels(format); ++channel)
@@ -98,13 +103,17 @@ TEST_CASE("Frames have the format and size that were asked for", "[ffmpeg][ffmpe
 
 TEST_CASE("A 10-bit, a paletted and an odd-sized picture keep their colours", "[ffmpeg][ffmpeg_producer]") {
   // Bars of known colours, in encodings that lose nothing.
-  const std::string encoding = GENERATE("-pix_fmt yuv444p10le -c:v ffv1 bars.mkv", "-pix_fmt yuv420p10le -c:v ffv1 bars.mkv",
-                                        "-pix_fmt rgb24 -c:v png bars.mov", "-pix_fmt pal8 -c:v png bars.mov",
-                                        "-pix_fmt yuv444p -c:v ffv1 bars.mkv", "-pix_fmt gbrp10le -c:v ffv1 bars.mkv");
+  const std::string encoding =
+      GENERATE("-pix_fmt yuv444p10le -c:v ffv1 bars.mkv", "-pix_fmt yuv420p10le -c:v ffv1 bars.mkv",
+               "-pix_fmt rgb24 -c:v png bars.mov", "-pix_fmt pal8 -c:v png bars.mov",
+               "-pix_fmt yuv444p -c:v ffv1 bars.mkv", "-pix_fmt gbrp10le -c:v ffv1 bars.mkv");
   const std::size_t space = encoding.rfind(' ');
   const std::string clip = test::make_media(
-      "-f lavfi -i \"color=red:size=22x34:rate=5:duration=1[a];color=lime:size=22x34:rate=5[b];color=blue:size=22x34:rate=5[c];"
-      "[a][b][c]hstack=3,format=rgb24,crop=65:33:0:0\" -frames:v 3 " + encoding.substr(0, space), encoding.substr(space + 1));
+      "-f lavfi -i "
+      "\"color=red:size=22x34:rate=5:duration=1[a];color=lime:size=22x34:rate=5[b];color=blue:size=22x34:rate=5[c];"
+      "[a][b][c]hstack=3,format=rgb24,crop=65:33:0:0\" -frames:v 3 " +
+          encoding.substr(0, space),
+      encoding.substr(space + 1));
   FFmpegReader reader = FFmpegProducer{}.open(clip, {});
   Frame frame;
   REQUIRE(reader.read(frame) == ReadStatus::frame);
@@ -112,7 +121,8 @@ TEST_CASE("A 10-bit, a paletted and an odd-sized picture keep their colours", "[
   INFO(encoding);
   for (std::size_t bar = 0; bar < 3; ++bar) {
     const auto pixel = frame.image().row(16).subspan(3 * (22 * bar + 10), 3);
-    for (std::size_t channel = 0; channel < 3; ++channel) CHECK(std::abs(pixel[2 - channel] - (channel == bar ? 255 : 0)) <= 4);
+    for (std::size_t channel = 0; channel < 3; ++channel)
+      CHECK(std::abs(pixel[2 - channel] - (channel == bar ? 255 : 0)) <= 4);
   }
 }
 
@@ -172,7 +182,8 @@ TEST_CASE("A frame is converted when somebody looks at it, and once", "[ffmpeg][
 
 TEST_CASE("A steady play takes no memory from operator new", "[ffmpeg][ffmpeg_producer]") {
   const std::string clip = test::make_media(
-      "-f lavfi -i testsrc2=size=96x64:rate=25:duration=20 -c:v libx264 -preset ultrafast -bf 2 -g 50 -pix_fmt yuv420p", "steady.mp4");
+      "-f lavfi -i testsrc2=size=96x64:rate=25:duration=20 -c:v libx264 -preset ultrafast -bf 2 -g 50 -pix_fmt yuv420p",
+      "steady.mp4");
   FFmpegProducer producer{{.width = 48, .height = 32, .threads = 2}};
   FFmpegReader reader = producer.open(clip, {});
   std::vector<Frame> window(12);  // somebody holds the latest frames

@@ -46,7 +46,8 @@ SourceStats count(const std::string& source, const FFmpegOptions& options = {}, 
 }
 
 /// Two recordings, one after the other in one file.
-std::string one_after_the_other(const test::TemporaryFolder& folder, const std::string& first, const std::string& second) {
+std::string one_after_the_other(const test::TemporaryFolder& folder, const std::string& first,
+                                const std::string& second) {
   Bytes both = test::read_file(first);
   const Bytes more = test::read_file(second);
   both.insert(both.end(), more.begin(), more.end());
@@ -65,7 +66,8 @@ std::vector<std::uint64_t> pixels_of(const std::vector<Print>& prints) {
 
 }  // namespace
 
-TEST_CASE("Every codec and container gives what a plain decoder gives, with any number of threads", "[ffmpeg][frame_source]") {
+TEST_CASE("Every codec and container gives what a plain decoder gives, with any number of threads",
+          "[ffmpeg][frame_source]") {
   for (const test::Clip& clip : test::clips) {
     INFO(clip.name);
     const std::optional<std::string> path = path_of(clip);
@@ -115,7 +117,8 @@ TEST_CASE("Times and pixels are those that the ffmpeg program writes", "[ffmpeg]
 TEST_CASE("A long file is entered near the position", "[ffmpeg][frame_source]") {
   const std::string container = GENERATE("mp4", "mkv", "ts", "flv");
   const std::string clip = test::make_media(
-      "-f lavfi -i testsrc2=size=96x64:rate=25:duration=40 -c:v libx264 -preset ultrafast -bf 2 -g 50 -pix_fmt yuv420p", "long." + container);
+      "-f lavfi -i testsrc2=size=96x64:rate=25:duration=40 -c:v libx264 -preset ultrafast -bf 2 -g 50 -pix_fmt yuv420p",
+      "long." + container);
   INFO(container);
   const SourceStats stats = count(clip, {}, 35s);
   CHECK(stats.frames_decoded >= 125);
@@ -128,15 +131,18 @@ TEST_CASE("A long file is entered near the position", "[ffmpeg][frame_source]") 
 TEST_CASE("A variable frame rate keeps its own times", "[ffmpeg][frame_source]") {
   const std::string container = GENERATE("mp4", "mkv");
   const std::string clip = test::make_media(
-      "-f lavfi -i testsrc2=size=96x64:rate=30:duration=4 -vf \"select='not(eq(mod(n,3),1))'\" -vsync vfr -c:v libx264 -bf 2 -g 20 "
-      "-pix_fmt yuv420p", "variable." + container);
+      "-f lavfi -i testsrc2=size=96x64:rate=30:duration=4 -vf \"select='not(eq(mod(n,3),1))'\" -vsync vfr -c:v libx264 "
+      "-bf 2 -g 20 "
+      "-pix_fmt yuv420p",
+      "variable." + container);
   const std::vector<Print> frames = prints_of(clip);
   REQUIRE(frames.size() == 80);
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const std::size_t number = i / 2 * 3 + (i % 2 == 1 ? 2 : 0);  // 0 2 3 5 6 8 …
     CHECK(std::abs((frames[i].time - MediaTime{1s} * static_cast<std::int64_t>(number) / 30).count()) <= 1'000'000);
   }
-  for (const MediaTime position : {500ms, 1234ms, 3900ms}) CHECK(prints_of(clip, {}, position) == from(frames, position));
+  for (const MediaTime position : {500ms, 1234ms, 3900ms})
+    CHECK(prints_of(clip, {}, position) == from(frames, position));
 }
 
 TEST_CASE("Where an AVI counts decoding from 0, its first picture is at 0", "[ffmpeg][frame_source]") {
@@ -148,7 +154,8 @@ TEST_CASE("Where an AVI counts decoding from 0, its first picture is at 0", "[ff
 
 TEST_CASE("Without time stamps, pictures come at the frame rate, exactly", "[ffmpeg][frame_source]") {
   const std::string clip = test::make_media(
-      "-f lavfi -i testsrc2=size=32x32:rate=30000/1001:duration=10 -c:v libx264 -preset ultrafast -pix_fmt yuv420p", "ntsc.h264");
+      "-f lavfi -i testsrc2=size=32x32:rate=30000/1001:duration=10 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
+      "ntsc.h264");
   const std::vector<Print> frames = prints_of(clip);
   REQUIRE(frames.size() >= 299);
   for (std::size_t i = 0; i < frames.size(); ++i)
@@ -168,14 +175,14 @@ TEST_CASE("Pictures that change their size or format in the middle are still rig
   const test::TemporaryFolder folder;
   const int threads = GENERATE(1, 2);
   const std::string first = small_clip("-c:v libx264 -pix_fmt yuv420p", "first.ts");
-  const std::string second = GENERATE_COPY(
-      small_clip("-vf scale=160:120 -c:v libx264 -pix_fmt yuv420p", "larger.ts"),
-      small_clip("-vf scale=48:32 -c:v libx264 -pix_fmt yuv420p", "smaller.ts"),
-      small_clip("-c:v libx264 -pix_fmt yuv422p", "other.ts"),
-      small_clip("-vf scale=46:34 -c:v libx264 -pix_fmt yuv444p10le", "deep.ts"));
+  const std::string second = GENERATE_COPY(small_clip("-vf scale=160:120 -c:v libx264 -pix_fmt yuv420p", "larger.ts"),
+                                           small_clip("-vf scale=48:32 -c:v libx264 -pix_fmt yuv420p", "smaller.ts"),
+                                           small_clip("-c:v libx264 -pix_fmt yuv422p", "other.ts"),
+                                           small_clip("-vf scale=46:34 -c:v libx264 -pix_fmt yuv444p10le", "deep.ts"));
   INFO(second);
   const std::string both = one_after_the_other(folder, first, second);
-  for (const FFmpegOptions& options : {FFmpegOptions{.threads = threads}, FFmpegOptions{.width = 77, .height = 55, .threads = threads}}) {
+  for (const FFmpegOptions& options :
+       {FFmpegOptions{.threads = threads}, FFmpegOptions{.width = 77, .height = 55, .threads = threads}}) {
     std::vector<std::uint64_t> expected = pixels_of(prints_of(first, options));
     const std::vector<std::uint64_t> rest = pixels_of(prints_of(second, options));
     expected.insert(expected.end(), rest.begin(), rest.end());
@@ -196,7 +203,8 @@ TEST_CASE("A recording that begins between key frames gives no made-up pictures"
   const std::vector<std::uint64_t> all = pixels_of(prints_of(whole));
   INFO(name);
   REQUIRE(part.size() >= 20);
-  CHECK(std::ranges::all_of(part, [&](const Print& print) { return std::ranges::find(all, print.pixels) != all.end(); }));
+  CHECK(
+      std::ranges::all_of(part, [&](const Print& print) { return std::ranges::find(all, print.pixels) != all.end(); }));
   CHECK(part.front().time >= 0s);
 }
 
@@ -205,8 +213,9 @@ TEST_CASE("A truncated file gives the pictures that there are, and says so", "[f
     std::string_view clip;
     bool known;
   };
-  const auto cut = GENERATE(Cut{"fragments.mp4", true}, Cut{"pyramid.mkv", true}, Cut{"vp9_alt_ref.webm", true}, Cut{"pyramid.avi", true},
-                            Cut{"mjpeg.avi", true}, Cut{"pyramid.flv", true}, Cut{"pyramid.ts", false}, Cut{"mpeg2.mpg", false});
+  const auto cut = GENERATE(Cut{"fragments.mp4", true}, Cut{"pyramid.mkv", true}, Cut{"vp9_alt_ref.webm", true},
+                            Cut{"pyramid.avi", true}, Cut{"mjpeg.avi", true}, Cut{"pyramid.flv", true},
+                            Cut{"pyramid.ts", false}, Cut{"mpeg2.mpg", false});
   const std::string path = test::path_of(cut.clip);
   const std::vector<Print> whole = prints_of(path);
   Bytes file = test::read_file(path);
@@ -273,8 +282,14 @@ TEST_CASE("What was read, decoded, shown and refused is counted", "[ffmpeg][fram
 }
 
 TEST_CASE("A size follows the other side in its proportion", "[ffmpeg][frame_source]") {
-  const auto [width, height, to_width, to_height] = GENERATE(table<int, int, int, int>(
-      {{0, 0, 96, 64}, {48, 0, 48, 32}, {0, 32, 48, 32}, {47, 0, 47, 31}, {0, 1, 2, 1}, {1, 0, 1, 1}, {200, 0, 200, 133}, {33, 77, 33, 77}}));
+  const auto [width, height, to_width, to_height] = GENERATE(table<int, int, int, int>({{0, 0, 96, 64},
+                                                                                        {48, 0, 48, 32},
+                                                                                        {0, 32, 48, 32},
+                                                                                        {47, 0, 47, 31},
+                                                                                        {0, 1, 2, 1},
+                                                                                        {1, 0, 1, 1},
+                                                                                        {200, 0, 200, 133},
+                                                                                        {33, 77, 33, 77}}));
   FrameSource source{test::path_of("baseline.mp4"), {.width = width, .height = height}, {}};
   Frame frame;
   REQUIRE(source.read(frame) == ReadStatus::frame);
@@ -314,5 +329,6 @@ TEST_CASE("A generated pattern is played from any position", "[ffmpeg][frame_sou
   const std::string pattern = "lavfi:testsrc2=size=32x24:rate=10:duration=2";
   const std::vector<Print> whole = prints_of(pattern);
   CHECK(whole.size() == 20);
-  for (const MediaTime position : {1ms, 100ms, 1001ms}) CHECK(prints_of(pattern, {}, position) == from(whole, position));
+  for (const MediaTime position : {1ms, 100ms, 1001ms})
+    CHECK(prints_of(pattern, {}, position) == from(whole, position));
 }

@@ -50,7 +50,8 @@ TEST_CASE("A frame and a packet are made empty and let go of what they hold", "[
 TEST_CASE("Every kind of handle frees its object", "[ffmpeg][handle]") {  // AddressSanitizer sees what does not
   ffmpeg::UniqueFormatContext input{avformat_alloc_context()};
   ffmpeg::UniqueCodecContext codec{avcodec_alloc_context3(nullptr)};
-  ffmpeg::UniqueScaler scaler{sws_getContext(8, 8, AV_PIX_FMT_GRAY8, 4, 4, AV_PIX_FMT_GRAY8, SWS_POINT, nullptr, nullptr, nullptr)};
+  ffmpeg::UniqueScaler scaler{
+      sws_getContext(8, 8, AV_PIX_FMT_GRAY8, 4, 4, AV_PIX_FMT_GRAY8, SWS_POINT, nullptr, nullptr, nullptr)};
   AVIOContext* opened = nullptr;
   REQUIRE(avio_open(&opened, "/dev/null", AVIO_FLAG_READ) >= 0);
   ffmpeg::UniqueIo io{opened};

@@ -144,7 +144,8 @@ TEST_CASE("An MP4 that was not finished is an error that says what is missing", 
 }
 
 TEST_CASE("An option that nobody knows is an error that names it", "[ffmpeg][input]") {
-  const Error error = error_of(test::path_of("baseline.mp4"), {.options = {{"probesize", "100000"}, {"frametate", "10"}}});
+  const Error error =
+      error_of(test::path_of("baseline.mp4"), {.options = {{"probesize", "100000"}, {"frametate", "10"}}});
   CHECK(error.code() == Errc::invalid_argument);
   CHECK(error.step() == "open");
   CHECK_THAT(error.what(), ContainsSubstring("'frametate'"));

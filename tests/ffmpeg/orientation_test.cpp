@@ -42,7 +42,8 @@ TEST_CASE("An upright picture is left alone", "[ffmpeg][orientation]") {
 }
 
 TEST_CASE("A display matrix says where each pixel goes", "[ffmpeg][orientation]") {
-  const auto format = GENERATE(PixelFormat::bgr24, PixelFormat::rgb24, PixelFormat::bgra32, PixelFormat::rgba32, PixelFormat::gray8);
+  const auto format =
+      GENERATE(PixelFormat::bgr24, PixelFormat::rgb24, PixelFormat::bgra32, PixelFormat::rgba32, PixelFormat::gray8);
   const auto [width, height] = GENERATE(table<int, int>({{5, 3}, {1, 4}, {64, 17}}));
   for (const Matrix& m : test::all_orientations) {
     const Orientation orientation = Orientation::from(m.data());
@@ -59,7 +60,8 @@ TEST_CASE("A display matrix says where each pixel goes", "[ffmpeg][orientation]"
         const int x = a * p + c * q + (a + c < 0 ? to.spec().width - 1 : 0);
         const int y = b * p + d * q + (b + d < 0 ? to.spec().height - 1 : 0);
         for (int channel = 0; channel < channels(format); ++channel)
-          if (to.span().row(y)[static_cast<std::size_t>(x * channels(format) + channel)] != mark(p, q, channel)) ++wrong;
+          if (to.span().row(y)[static_cast<std::size_t>(x * channels(format) + channel)] != mark(p, q, channel))
+            ++wrong;
       }
     }
     INFO(a << ' ' << b << ' ' << c << ' ' << d << ' ' << width << 'x' << height);
@@ -88,7 +90,8 @@ TEST_CASE("Other angles, and matrices without sense, are left alone", "[ffmpeg][
 
 TEST_CASE("Pictures are turned as the ffmpeg program turns them", "[ffmpeg][orientation]") {
   // PNG keeps every pixel, in RGB: chroma planes cannot hide a difference.
-  const std::string clip = test::make_media("-f lavfi -i testsrc2=size=38x22:rate=5:duration=1 -c:v png -pix_fmt rgb24", "rgb.mov");
+  const std::string clip =
+      test::make_media("-f lavfi -i testsrc2=size=38x22:rate=5:duration=1 -c:v png -pix_fmt rgb24", "rgb.mov");
   const test::TemporaryFolder folder;
   const std::size_t which = GENERATE(range(std::size_t{0}, std::size_t{8}));
   Bytes file = test::read_file(clip);
@@ -106,14 +109,16 @@ TEST_CASE("Pictures are turned as the ffmpeg program turns them", "[ffmpeg][orie
   for (Frame frame; reader.read(frame) == ReadStatus::frame;) {
     REQUIRE(frame.width() == width);
     REQUIRE(frame.height() == height);
-    for (int y = 0; y < height; ++y) played.insert(played.end(), frame.image().row(y).begin(), frame.image().row(y).end());
+    for (int y = 0; y < height; ++y)
+      played.insert(played.end(), frame.image().row(y).begin(), frame.image().row(y).end());
   }
   CHECK(played.size() == std::size_t{5} * 38 * 22 * 3);
   CHECK(played == expected);
 }
 
 TEST_CASE("A turn is undone, unless it is not wanted", "[ffmpeg][orientation]") {
-  const std::string clip = test::make_media("-f lavfi -i testsrc2=size=38x22:rate=5:duration=1 -c:v png -pix_fmt rgb24", "rgb.mov");
+  const std::string clip =
+      test::make_media("-f lavfi -i testsrc2=size=38x22:rate=5:duration=1 -c:v png -pix_fmt rgb24", "rgb.mov");
   const bool on_its_side = GENERATE(true, false);
   Bytes file = test::read_file(clip);
   test::set_matrix(file, on_its_side ? matrix(0, one, -one, 0) : matrix(-one, 0, 0, -one));

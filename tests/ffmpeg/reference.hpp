@@ -62,8 +62,10 @@ inline void reference_convert(const AVFrame& from, ImageSpan to) {
   int *inverse = nullptr, *table = nullptr, from_range = 0, to_range = 0, brightness = 0, contrast = 0, saturation = 0;
   sws_getColorspaceDetails(scaler, &inverse, &from_range, &table, &to_range, &brightness, &contrast, &saturation);
   if (from.color_range == AVCOL_RANGE_JPEG) from_range = 1;
-  const int space = from.colorspace == AVCOL_SPC_UNSPECIFIED || from.colorspace == AVCOL_SPC_RGB ? SWS_CS_DEFAULT : from.colorspace;
-  sws_setColorspaceDetails(scaler, sws_getCoefficients(space), from_range, table, to_range, brightness, contrast, saturation);
+  const int space =
+      from.colorspace == AVCOL_SPC_UNSPECIFIED || from.colorspace == AVCOL_SPC_RGB ? SWS_CS_DEFAULT : from.colorspace;
+  sws_setColorspaceDetails(scaler, sws_getCoefficients(space), from_range, table, to_range, brightness, contrast,
+                           saturation);
   std::uint8_t* planes[4] = {to.data};
   int strides[4] = {static_cast<int>(to.stride)};
   sws_scale(scaler, from.data, from.linesize, 0, from.height, planes, strides);

@@ -110,7 +110,8 @@ const auto both_modes = {si::Mode::offline, si::Mode::realtime};
 
 }  // namespace
 
-TEST_CASE("An algorithm that throws costs that run alone; it is counted, and handed to on_error", "[inference][faults]") {
+TEST_CASE("An algorithm that throws costs that run alone; it is counted, and handed to on_error",
+          "[inference][faults]") {
   const si::Mode mode = GENERATE(from_range(both_modes));
   Witness exporter;
   exporter.throws_in_on_error = GENERATE(false, true);
@@ -238,7 +239,8 @@ TEST_CASE("A result that cannot be copied for the process hook is an export that
 
 // A source that fails
 
-TEST_CASE("start throws what keeps the source from being opened, and reports a run that failed", "[inference][faults]") {
+TEST_CASE("start throws what keeps the source from being opened, and reports a run that failed",
+          "[inference][faults]") {
   const si::Mode mode = GENERATE(from_range(both_modes));
   const bool with_hook = GENERATE(false, true);
   Script script = steady_script(10, 25);

@@ -87,8 +87,8 @@ Slow slow_account(const model::Play& play, const si::Schedule& schedule, std::si
     while (due > looked_at && dues[due - 1] == 0) --due;
     if (due == looked_at) return;
     --due;  // the latest
-    const std::uint64_t passed =
-        std::accumulate(dues.begin() + static_cast<std::ptrdiff_t>(looked_at), dues.begin() + static_cast<std::ptrdiff_t>(due), std::uint64_t{0});
+    const std::uint64_t passed = std::accumulate(dues.begin() + static_cast<std::ptrdiff_t>(looked_at),
+                                                 dues.begin() + static_cast<std::ptrdiff_t>(due), std::uint64_t{0});
     looked_at = played;
     out.dues += passed + dues[due];
     const auto held = [&](std::size_t frame) { return frame + capacity >= played; };
@@ -129,7 +129,10 @@ Slow slow_account(const model::Play& play, const si::Schedule& schedule, std::si
 /// Everything of a report that a repeated run must give again.
 struct Counts {
   explicit Counts(const si::RunReport& report)
-      : end{report.end}, seen{report.source.frames_seen}, played{report.source.frames_played}, skipped{report.source.skipped} {
+      : end{report.end},
+        seen{report.source.frames_seen},
+        played{report.source.frames_played},
+        skipped{report.source.skipped} {
     for (const si::AlgoStats& algo : report.algos) {
       algos.emplace_back(algo.dues, algo.runs);
       missed.push_back(algo.missed);
@@ -154,14 +157,16 @@ std::vector<std::pair<std::string, model::Run>> sequence(const Looks& exporter) 
 
 /// A live source that gives its next frame when all dues so far have been accounted for, so that nothing depends on how
 /// fast threads are woken.
-Script in_step(Script script, std::vector<std::vector<std::uint64_t>> dues, std::function<std::vector<si::AlgoStats>()> stats) {
+Script in_step(Script script, std::vector<std::vector<std::uint64_t>> dues,
+               std::function<std::vector<si::AlgoStats>()> stats) {
   script.info.live = true;
   script.on_read = [dues = std::move(dues), stats = std::move(stats)](std::size_t next, const std::stop_token& stop) {
     static_cast<void>(eventually([&] {
       const std::vector<si::AlgoStats> now = stats();
       for (std::size_t lane = 0; lane < dues.size(); ++lane) {
         const auto begin = dues[lane].begin();
-        const std::uint64_t expected = std::accumulate(begin, begin + static_cast<std::ptrdiff_t>(next), std::uint64_t{0});
+        const std::uint64_t expected =
+            std::accumulate(begin, begin + static_cast<std::ptrdiff_t>(next), std::uint64_t{0});
         const si::AlgoStats& algo = now[lane];
         if (algo.runs + algo.failures + algo.missed.total() < expected && !stop.stop_requested()) return false;
       }
@@ -251,10 +256,13 @@ TEST_CASE("In real time the runs are those of offline, less the misses that are 
   };
   const auto make = [&](Looks& exporter, bool slow) {
     const auto lazy = [slow](si::MediaTime takes) { return Lazy{slow ? takes : 0ms}; };
-    return si::Inference{tracker, exporter, si::load_algo("quick", Look{}, si::Schedule{.interval = 20ms}),
-                         si::load_algo("every", lazy(3ms), si::Schedule{}),
-                         si::load_algo("lazy", lazy(25ms), si::Schedule{.frame_count = 4, .frame_step = 3, .interval = 10ms}),
-                         si::load_algo("hung", lazy(70ms), si::Schedule{.frame_count = 2, .interval = 50ms})};
+    return si::Inference{
+        tracker,
+        exporter,
+        si::load_algo("quick", Look{}, si::Schedule{.interval = 20ms}),
+        si::load_algo("every", lazy(3ms), si::Schedule{}),
+        si::load_algo("lazy", lazy(25ms), si::Schedule{.frame_count = 4, .frame_step = 3, .interval = 10ms}),
+        si::load_algo("hung", lazy(70ms), si::Schedule{.frame_count = 2, .interval = 50ms})};
   };
   si::Player player{producer, tracker};
   auto first = make(offline, false);
@@ -320,8 +328,9 @@ TEST_CASE("What a slow algorithm misses, and why, is what the sentences say", "[
     for (std::size_t i = 0; i < 3; ++i) {
       const Slow expected = slow_account(play, schedules[i], static_cast<std::size_t>(capacity), takes[i]);
       const si::AlgoStats& algo = report.algos[i];
-      INFO(algo << "; every " << schedules[i].interval.count() << " ns, window of " << schedules[i].frame_count << " by "
-                << schedules[i].frame_step << ", " << capacity << " frames held, " << play.size() << " played at " << play.rate);
+      INFO(algo << "; every " << schedules[i].interval.count() << " ns, window of " << schedules[i].frame_count
+                << " by " << schedules[i].frame_step << ", " << capacity << " frames held, " << play.size()
+                << " played at " << play.rate);
       REQUIRE(runs_of(exporter, algo.name) == expected.runs);
       REQUIRE(algo.dues == expected.dues);
       REQUIRE(algo.missed == expected.missed);
@@ -351,9 +360,12 @@ TEST_CASE("With a ManualClock a realtime run is the same to the bit, again and a
         tracker, exporter,
         // 40 ms and its multiples: everybody's deadlines fall together again and again
         si::load_algo("steady", SlowLook{clock, constant(40ms)}, si::Schedule{.interval = 40ms}),
-        si::load_algo("busy", SlowLook{clock, constant(120ms)}, si::Schedule{.frame_count = 3, .frame_step = 2, .interval = 80ms}),
-        si::load_algo("sleepy", SlowLook{clock, constant(800ms)}, si::Schedule{.frame_count = 4, .frame_step = 4, .interval = 200ms}),
-        si::load_algo("odd", SlowLook{clock, [](std::uint64_t frame) { return duration(9, 100ms, frame); }}, si::Schedule{}),
+        si::load_algo("busy", SlowLook{clock, constant(120ms)},
+                      si::Schedule{.frame_count = 3, .frame_step = 2, .interval = 80ms}),
+        si::load_algo("sleepy", SlowLook{clock, constant(800ms)},
+                      si::Schedule{.frame_count = 4, .frame_step = 4, .interval = 200ms}),
+        si::load_algo("odd", SlowLook{clock, [](std::uint64_t frame) { return duration(9, 100ms, frame); }},
+                      si::Schedule{}),
         si::load_algo<si::Sampling{.frame_count = 2, .frame_step = 5}>("fast", Look{}, 120ms)};
     const RunningTime time{clock};
     si::Player player{producer, tracker, "", clock};
@@ -396,11 +408,12 @@ TEST_CASE("An algorithm that hangs costs the others nothing, and playing neither
   };
   si::FrameTracker<16> tracker;
   Looks exporter;
-  si::Inference inference{tracker, exporter, si::load_algo("every", Look{}, si::Schedule{}),
-                          si::load_algo("some", Look{}, si::Schedule{.frame_count = 3, .frame_step = 2, .interval = 120ms}),
-                          si::load_algo("hangs", Hangs{&go_on}, si::Schedule{.interval = 200ms})};
-  ScriptedProducer producer{in_step(steady_script(200, 25), {play.dues_for(0s), play.dues_for(120ms)},
-                                    [&] { return inference.stats(); })};
+  si::Inference inference{
+      tracker, exporter, si::load_algo("every", Look{}, si::Schedule{}),
+      si::load_algo("some", Look{}, si::Schedule{.frame_count = 3, .frame_step = 2, .interval = 120ms}),
+      si::load_algo("hangs", Hangs{&go_on}, si::Schedule{.interval = 200ms})};
+  ScriptedProducer producer{
+      in_step(steady_script(200, 25), {play.dues_for(0s), play.dues_for(120ms)}, [&] { return inference.stats(); })};
   si::Player player{producer, tracker};
   std::jthread helper{[&] {  // it hangs until everything has been played
     static_cast<void>(eventually([&] { return player.stats().frames_played == 200; }));
@@ -447,8 +460,12 @@ TEST_CASE("Calls to the exporter never overlap", "[inference][realtime]") {
   ScriptedProducer producer{steady_script(300, 2000)};
   si::FrameTracker<32> tracker;
   Alone exporter;
-  si::Inference inference{tracker, exporter, si::load_algo("a", Look{}, si::Schedule{}), si::load_algo("b", Look{}, si::Schedule{}),
-                          si::load_algo("c", ThrowsNowAndThen{}, si::Schedule{}), si::load_algo("d", Look{}, si::Schedule{})};
+  si::Inference inference{tracker,
+                          exporter,
+                          si::load_algo("a", Look{}, si::Schedule{}),
+                          si::load_algo("b", Look{}, si::Schedule{}),
+                          si::load_algo("c", ThrowsNowAndThen{}, si::Schedule{}),
+                          si::load_algo("d", Look{}, si::Schedule{})};
   si::Player player{producer, tracker};
   check_adds_up(inference.start(player, {.mode = realtime}));
   CHECK_FALSE(exporter.overlapped);
@@ -481,9 +498,10 @@ TEST_CASE("The realtime loop by hand gives the runs that start gives", "[inferen
   const std::vector<si::Schedule> schedules{{1, 1, 200ms}, {3, 2, 360ms}};
   si::FrameTracker<16> tracker;
   Looks exporter;
-  si::Inference inference{tracker, exporter, si::load_algo("0", Look{}, schedules[0]), si::load_algo("1", Look{}, schedules[1])};
-  ScriptedProducer producer{in_step(steady_script(200, 25), {play.dues_for(200ms), play.dues_for(360ms)},
-                                    [&] { return inference.stats(); })};
+  si::Inference inference{tracker, exporter, si::load_algo("0", Look{}, schedules[0]),
+                          si::load_algo("1", Look{}, schedules[1])};
+  ScriptedProducer producer{
+      in_step(steady_script(200, 25), {play.dues_for(200ms), play.dues_for(360ms)}, [&] { return inference.stats(); })};
   si::Player player{producer, tracker};
   player.play_realtime();
   std::size_t ran = 0;
@@ -506,7 +524,8 @@ TEST_CASE("The realtime loop by hand gives the runs that start gives", "[inferen
   if (!by_loop) CHECK(ran == inference.stats()[0].runs + inference.stats()[1].runs);
 }
 
-TEST_CASE("A realtime loop by hand that is late takes the latest dues, and counts the rest", "[inference][realtime][manual]") {
+TEST_CASE("A realtime loop by hand that is late takes the latest dues, and counts the rest",
+          "[inference][realtime][manual]") {
   ScriptedProducer producer{steady_script(100, 5000)};
   si::FrameTracker<64> tracker;
   Looks exporter;
@@ -523,7 +542,8 @@ TEST_CASE("A realtime loop by hand that is late takes the latest dues, and count
   CHECK(runs_of(exporter, "a").at(0).frame_index == 99);
 }
 
-TEST_CASE("run_inference() waits briefly while nothing is due, and not when something is", "[inference][realtime][manual]") {
+TEST_CASE("run_inference() waits briefly while nothing is due, and not when something is",
+          "[inference][realtime][manual]") {
   si::FrameTracker<8> tracker;
   Looks exporter;
   si::Inference inference{tracker, exporter, si::load_algo("a", Look{}, si::Schedule{})};
@@ -533,7 +553,8 @@ TEST_CASE("run_inference() waits briefly while nothing is due, and not when some
   CHECK(idle.elapsed() < 10s);
 }
 
-TEST_CASE("run_inference_loop() returns when it is asked to stop, whatever it waits for", "[inference][realtime][manual]") {
+TEST_CASE("run_inference_loop() returns when it is asked to stop, whatever it waits for",
+          "[inference][realtime][manual]") {
   si::FrameTracker<8> tracker;
   Looks exporter;
   si::Inference inference{tracker, exporter, si::load_algo("a", Look{}, si::Schedule{})};
@@ -672,7 +693,8 @@ TEST_CASE("An algorithm may stop the play that it looks at", "[inference][stop]"
   si::FrameTracker<16> tracker;
   Looks exporter;
   si::Player player{producer, tracker};
-  si::Inference inference{tracker, exporter, si::load_algo("stops", Stops<decltype(player)>{&player, 20}, si::Schedule{.interval = 7ms}),
+  si::Inference inference{tracker, exporter,
+                          si::load_algo("stops", Stops<decltype(player)>{&player, 20}, si::Schedule{.interval = 7ms}),
                           si::load_algo("other", Look{}, si::Schedule{})};
   const Stopwatch watch;
   const si::RunReport report = inference.start(player, {.mode = mode});
@@ -689,8 +711,9 @@ TEST_CASE("An algorithm may stop a play whose clock is driven by hand", "[infere
   Looks exporter;
   si::ManualClock clock;
   si::Player player{producer, tracker, "", clock};
-  si::Inference inference{tracker, exporter, si::load_algo("stops", Stops<decltype(player)>{&player, 20}, si::Schedule{.interval = 280ms}),
-                          si::load_algo("slow", SlowLook{clock, [sleeps](std::uint64_t) { return sleeps ? 500ms : 0ms; }}, si::Schedule{})};
+  si::Inference inference{
+      tracker, exporter, si::load_algo("stops", Stops<decltype(player)>{&player, 20}, si::Schedule{.interval = 280ms}),
+      si::load_algo("slow", SlowLook{clock, [sleeps](std::uint64_t) { return sleeps ? 500ms : 0ms; }}, si::Schedule{})};
   const RunningTime time{clock};
   const si::RunReport report = inference.start(player, {.mode = realtime});
   check_adds_up(report);

@@ -98,26 +98,30 @@ TEST_CASE("A window that a run-time tracker cannot hold is refused, with both le
   si::FrameTracker tracker{24};
   Looks exporter;
   const si::Error error = error_of([&] {
-    si::Inference inference{tracker, exporter, si::load_algo<si::Sampling{.frame_count = 5, .frame_step = 6}>("emotion", Look{}, 1s)};
+    si::Inference inference{tracker, exporter,
+                            si::load_algo<si::Sampling{.frame_count = 5, .frame_step = 6}>("emotion", Look{}, 1s)};
   });
   CHECK(error.code() == si::Errc::window_too_long);
   CHECK(error.source() == "emotion");
-  CHECK_THAT(error.reason(), Catch::Matchers::ContainsSubstring("25 frames") && Catch::Matchers::ContainsSubstring("holds 24"));
+  CHECK_THAT(error.reason(),
+             Catch::Matchers::ContainsSubstring("25 frames") && Catch::Matchers::ContainsSubstring("holds 24"));
 
   si::FrameTracker large{25};
   CHECK_NOTHROW(si::Inference{large, exporter, si::load_algo("emotion", Look{}, si::Schedule{5, 6, 1s})});
   si::FrameTracker<24> fixed;  // for a schedule known at run time that is checked at run time too
-  CHECK(error_of([&] { si::Inference inference{fixed, exporter, si::load_algo("emotion", Look{}, si::Schedule{5, 6, 1s})}; })
-            .code() == si::Errc::window_too_long);
+  CHECK(error_of([&] {
+          si::Inference inference{fixed, exporter, si::load_algo("emotion", Look{}, si::Schedule{5, 6, 1s})};
+        }).code() == si::Errc::window_too_long);
 }
 
 TEST_CASE("A schedule that makes no sense is refused when the Inference is made", "[inference]") {
-  const si::Schedule schedule = GENERATE(si::Schedule{.frame_count = 0}, si::Schedule{.frame_step = 0},
-                                         si::Schedule{.interval = -1ns});
+  const si::Schedule schedule =
+      GENERATE(si::Schedule{.frame_count = 0}, si::Schedule{.frame_step = 0}, si::Schedule{.interval = -1ns});
   si::FrameTracker<8> tracker;
   Looks exporter;
-  const si::Error error =
-      error_of([&] { si::Inference inference{tracker, exporter, si::load_algo("head", Look{}, schedule)}; });
+  const si::Error error = error_of([&] {
+    si::Inference inference{tracker, exporter, si::load_algo("head", Look{}, schedule)};
+  });
   CHECK(error.code() == si::Errc::invalid_argument);
   CHECK(error.step() == "schedule");
   CHECK(error.source() == "head");
@@ -193,10 +197,9 @@ TEST_CASE("Offline every due runs on exactly its window", "[inference]") {
   CHECK(report.media_time == 99 * 40ms);
   CHECK(report.wall_time > 0ns);
   CHECK(report.process_skipped == 0);
-  CHECK(runs_of(exporter, "difference") == std::vector<model::Run>{{24, 960ms, {14, 24}},
-                                                                  {49, 1960ms, {39, 49}},
-                                                                  {74, 2960ms, {64, 74}},
-                                                                  {99, 3960ms, {89, 99}}});
+  CHECK(runs_of(exporter, "difference") ==
+        std::vector<model::Run>{
+            {24, 960ms, {14, 24}}, {49, 1960ms, {39, 49}}, {74, 2960ms, {64, 74}}, {99, 3960ms, {89, 99}}});
   CHECK(runs_of(exporter, "half").size() == 8);
   REQUIRE(report.algos.size() == 3);
   CHECK(report.algos[0].name == "difference");
@@ -223,7 +226,8 @@ TEST_CASE("Offline runs are what the sentences say, over any stream and any sche
     ScriptedProducer producer{stream_infer::test::script_of(source)};
     si::FrameTracker tracker{static_cast<std::size_t>(capacity)};  // not a frame more than the longest window may need
     Looks exporter;
-    si::Inference inference{tracker, exporter, si::load_algo<si::Sampling{.frame_count = 3, .frame_step = 2}>("fixed", Look{}, interval),
+    si::Inference inference{tracker, exporter,
+                            si::load_algo<si::Sampling{.frame_count = 3, .frame_step = 2}>("fixed", Look{}, interval),
                             si::load_algo("one", Look{}, one), si::load_algo("two", Look{}, two)};
     si::Player player{producer, tracker};
     const si::RunReport report = inference.start(player, {.fps = fps, .position = position});
@@ -256,7 +260,8 @@ TEST_CASE("Offline records come in the order of frames, and of loading for one f
   check_adds_up(inference.start(player));
   std::vector<std::string> order;
   for (const auto& any : exporter.results())
-    order.push_back(std::visit([](const auto& record) { return std::string{record.algo.view()} + std::to_string(record.frame_index); }, any));
+    order.push_back(std::visit(
+        [](const auto& record) { return std::string{record.algo.view()} + std::to_string(record.frame_index); }, any));
   CHECK(order == std::vector<std::string>{"text1", "index2", "text3", "text5", "index5"});
 }
 
@@ -264,7 +269,9 @@ TEST_CASE("Two runs with one Inference are alike, and their accounts are kept ap
   ScriptedProducer producer{steady_script(60, 25)};
   si::FrameTracker<16> tracker;
   Looks exporter;
-  si::Inference inference{tracker, exporter, si::load_algo("a", Look{}, si::Schedule{.frame_count = 3, .frame_step = 2, .interval = 200ms})};
+  si::Inference inference{
+      tracker, exporter,
+      si::load_algo("a", Look{}, si::Schedule{.frame_count = 3, .frame_step = 2, .interval = 200ms})};
   si::Player player{producer, tracker};
   const si::RunReport first = inference.start(player);
   const auto runs = runs_of(exporter, "a");
@@ -386,6 +393,30 @@ TEST_CASE("A result need not have a default, and a run may give a reference", "[
   CHECK(exporter.sum == 6);
 }
 
+TEST_CASE("A result that can only be moved goes to the exporter, and is not kept for the process hook", "[inference]") {
+  struct Makes {
+    std::unique_ptr<std::uint64_t> run(const si::Window<1>& window) {
+      return std::make_unique<std::uint64_t>(window[0].index());
+    }
+  };
+  struct Sums {
+    void collect(const si::Record<std::unique_ptr<std::uint64_t>>& record) { sum += *record.value; }
+    void collect(const si::Record<std::uint64_t>& record) { sum += record.value; }
+    std::uint64_t sum = 0;
+  } exporter;
+  ScriptedProducer producer{steady_script(4, 25)};
+  si::FrameTracker<8> tracker;
+  si::Inference inference{tracker, exporter, si::load_algo<si::Sampling{}>("makes", Makes{}, 0s),
+                          si::load_algo("index", LastIndex{}, si::Schedule{})};
+  std::size_t shown = 0;
+  inference.process(
+      [&shown](const si::Frame&, const auto& latest) { latest.for_each([&shown](const auto&) { ++shown; }); });
+  si::Player player{producer, tracker};
+  check_adds_up(inference.start(player));
+  CHECK(exporter.sum == 2 * (0 + 1 + 2 + 3));
+  CHECK(shown == 4);  // the other one
+}
+
 // By hand
 
 TEST_CASE("The serial loop by hand gives the runs that start gives", "[inference][manual]") {
@@ -393,7 +424,8 @@ TEST_CASE("The serial loop by hand gives the runs that start gives", "[inference
     const model::Source source = stream_infer::test::random_source(random, random.between(1, 80));
     const auto fps = stream_infer::test::random_play_rate(random, source);
     const si::MediaTime position = stream_infer::test::random_position(random, source);
-    const si::Schedule schedule = stream_infer::test::random_schedule(random, model::Play{source, fps, position}.rate, 10);
+    const si::Schedule schedule =
+        stream_infer::test::random_schedule(random, model::Play{source, fps, position}.rate, 10);
 
     ScriptedProducer producer{stream_infer::test::script_of(source)};
     si::FrameTracker<10> tracker;
@@ -423,11 +455,11 @@ TEST_CASE("A number that the tracker does not hold is refused", "[inference][man
   si::Inference inference{tracker, exporter, si::load_algo("a", Look{}, si::Schedule{})};
   CHECK(error_of([&] { inference.auto_run_specific_inference(25, 1); }).code() == si::Errc::invalid_argument);
   si::Player player{producer, tracker};
-  for ([[maybe_unused]] const auto& played : player.play()) {
-  }
+  for ([[maybe_unused]] const auto& played : player.play()) {}
   const si::Error error = error_of([&] { inference.auto_run_specific_inference(25, 0); });
   CHECK(error.step() == "auto_run_specific_inference");
-  CHECK_THAT(error.reason(), Catch::Matchers::ContainsSubstring("number 0") && Catch::Matchers::ContainsSubstring("count from 1"));
+  CHECK_THAT(error.reason(),
+             Catch::Matchers::ContainsSubstring("number 0") && Catch::Matchers::ContainsSubstring("count from 1"));
   CHECK_THROWS_AS(inference.auto_run_specific_inference(25, 12), si::Error);  // has gone
   CHECK_THROWS_AS(inference.auto_run_specific_inference(25, 21), si::Error);  // has not come
   CHECK(inference.auto_run_specific_inference(25, 13) == 1);
@@ -454,8 +486,9 @@ TEST_CASE("One algorithm can be run now, due or not", "[inference][manual]") {
   ScriptedProducer producer{steady_script(20, 25)};
   si::FrameTracker<8> tracker;
   Looks exporter;
-  si::Inference inference{tracker, exporter, si::load_algo("pair", Look{}, si::Schedule{.frame_count = 2, .frame_step = 3, .interval = 1h}),
-                          si::load_algo("other", Look{}, si::Schedule{.interval = 1h})};
+  si::Inference inference{
+      tracker, exporter, si::load_algo("pair", Look{}, si::Schedule{.frame_count = 2, .frame_step = 3, .interval = 1h}),
+      si::load_algo("other", Look{}, si::Schedule{.interval = 1h})};
   CHECK_FALSE(inference.run_specific_inference("pair"));  // no frame yet
   si::Player player{producer, tracker};
   for (auto [frame, number] : player.play()) {

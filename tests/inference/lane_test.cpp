@@ -121,7 +121,7 @@ TEST_CASE("A lane that was away takes the latest due, and those before it are mi
 
 TEST_CASE("The latest due is looked for behind newer frames, down to the oldest that is held", "[lane]") {
   Fixture f{{.interval = 400ms}, 8};  // due at 9, 19, …
-  f.play_to(16);  // holds 9 … 16
+  f.play_to(16);                      // holds 9 … 16
   CHECK(f.catch_up());
   CHECK(f.run_indices() == Indices{9});
   f.check(1, 1, {});
@@ -284,7 +284,8 @@ TEST_CASE("Between runs a lane keeps no frame alive, also after one that threw",
       si::load_algo("a", Throws{}, si::Schedule{.frame_count = 3}), tracker};
   for (int i = 0; i < 4; ++i)
     tracker.add_frame([&] {
-      si::Frame frame = pool.make_lazy({1, 1, si::PixelFormat::gray8}, i * 40ms, [&](Held& held) { held.count = count; });
+      si::Frame frame =
+          pool.make_lazy({1, 1, si::PixelFormat::gray8}, i * 40ms, [&](Held& held) { held.count = count; });
       si::detail::FrameAccess::number(frame, static_cast<std::uint64_t>(i), {.time = i * 40ms});
       return frame;
     }());

@@ -21,8 +21,8 @@ using stream_infer::test::Random;
 namespace {
 
 struct Selected {
-  std::vector<std::size_t> frames;   ///< the played ones
-  std::vector<si::Timing> timings;   ///< of those
+  std::vector<std::size_t> frames;  ///< the played ones
+  std::vector<si::Timing> timings;  ///< of those
   std::size_t skipped_rate = 0;
   std::size_t skipped_position = 0;
 };
@@ -118,7 +118,8 @@ TEST_CASE("A rate or position that makes no sense is refused", "[frame_selector]
   CHECK(refused({}, 0s).empty());
   CHECK(refused(si::Rational{1, 1000}, 100h).empty());
   CHECK(refused(0, 0s) == "the play rate must be positive, not 0; leave fps out to play every frame");
-  CHECK(refused(si::Rational{-25, 2}, 0s) == "the play rate must be positive, not -25/2; leave fps out to play every frame");
+  CHECK(refused(si::Rational{-25, 2}, 0s) ==
+        "the play rate must be positive, not -25/2; leave fps out to play every frame");
   CHECK(refused({}, -1ns) == "the position must not be negative");
 }
 

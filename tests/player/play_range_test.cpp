@@ -89,10 +89,12 @@ TEST_CASE("Leaving the loop early ends the play", "[play_range]") {
   CHECK(f.player.stats().frames_played == 3);
   CHECK(f.player.stats().adds_up());
 
-  CHECK_THROWS_AS([&] {
-    for (const auto& played : f.player.play())
-      if (played.number == 2) throw 42;
-  }(), int);
+  CHECK_THROWS_AS(
+      [&] {
+        for (const auto& played : f.player.play())
+          if (played.number == 2) throw 42;
+      }(),
+      int);
   CHECK(f.player.status().state == si::PlayState::stopped);
   CHECK_FALSE(f.player.status().error.has_value());
 }
@@ -131,8 +133,7 @@ TEST_CASE("A range can be moved before and in the middle of its loop", "[play_ra
 TEST_CASE("A range can be assigned", "[play_range]") {
   Fixture a, b;
   Range range = a.player.play();
-  for ([[maybe_unused]] const auto& played : range) {
-  }
+  for ([[maybe_unused]] const auto& played : range) {}
   range = b.player.play();  // the new one has not begun
   Numbers numbers;
   for (const auto& played : range) numbers.push_back(played.number);

@@ -31,9 +31,9 @@ TEST_CASE("The speed is media time for each second of wall time", "[progress]") 
 TEST_CASE("What is left is told where it can be", "[progress]") {
   const si::Progress half{.start = 0s, .position = 10s, .duration = 40s, .elapsed = 4s};
   CHECK(half.left() == 12s);
-  CHECK_FALSE(si::Progress{.position = 10s, .elapsed = 4s}.left().has_value());                     // no duration
-  CHECK_FALSE(si::Progress{.position = 0s, .duration = 40s, .elapsed = 4s}.left().has_value());     // no speed
-  CHECK(si::Progress{.position = 50s, .duration = 40s, .elapsed = 4s}.left() == 0s);                // longer than told
+  CHECK_FALSE(si::Progress{.position = 10s, .elapsed = 4s}.left().has_value());                  // no duration
+  CHECK_FALSE(si::Progress{.position = 0s, .duration = 40s, .elapsed = 4s}.left().has_value());  // no speed
+  CHECK(si::Progress{.position = 50s, .duration = 40s, .elapsed = 4s}.left() == 0s);             // longer than told
 }
 
 TEST_CASE("The line says where the run is, how fast it goes and how long it takes", "[progress]") {

@@ -15,7 +15,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr si::GeneratorOptions options{.width = 4, .height = 2, .format = si::PixelFormat::gray8, .fps = {30'000, 1001}};
+constexpr si::GeneratorOptions options{
+    .width = 4, .height = 2, .format = si::PixelFormat::gray8, .fps = {30'000, 1001}};
 
 /// `count` frames, filled with their numbers.
 auto counted(std::uint64_t count) {
@@ -41,7 +42,8 @@ struct TakesNoImage {
 
 static_assert(si::FrameGenerator<decltype(counted(1))>);
 static_assert(si::FrameGenerator<std::function<std::optional<si::MediaTime>(std::uint64_t, si::ImageSpan)>>);
-static_assert(!si::FrameGenerator<ReturnsInt> && !si::FrameGenerator<ReturnsNothing> && !si::FrameGenerator<TakesNoImage>);
+static_assert(!si::FrameGenerator<ReturnsInt> && !si::FrameGenerator<ReturnsNothing> &&
+              !si::FrameGenerator<TakesNoImage>);
 
 TEST_CASE("Frames come with their pixels and at n / fps, exactly", "[generator_producer]") {
   si::GeneratorProducer producer{options, counted(100)};

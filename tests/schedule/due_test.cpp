@@ -19,12 +19,14 @@ using stream_infer::test::Random;
 namespace {
 
 /// The timings of frames at `times`, as a player gives them.
-std::vector<si::Timing> timings(const std::vector<si::MediaTime>& times, si::MediaTime period, si::MediaTime tolerance) {
+std::vector<si::Timing> timings(const std::vector<si::MediaTime>& times, si::MediaTime period,
+                                si::MediaTime tolerance) {
   std::vector<si::Timing> out;
   const si::MediaTime before_the_first = -period - tolerance;
   si::MediaTime previous = before_the_first;
   for (const si::MediaTime time : times) {
-    out.push_back({.time = time, .previous = previous, .start = before_the_first, .period = period, .tolerance = tolerance});
+    out.push_back(
+        {.time = time, .previous = previous, .start = before_the_first, .period = period, .tolerance = tolerance});
     previous = time;
   }
   return out;
@@ -82,7 +84,8 @@ TEST_CASE("At 29.97 frames a second nothing drifts", "[due]") {
 }
 
 TEST_CASE("An interval shorter than a frame makes every frame one due", "[due]") {
-  const si::MediaTime interval = GENERATE(si::MediaTime{0}, si::MediaTime{1}, si::MediaTime{10ms}, si::MediaTime{39'999'999});
+  const si::MediaTime interval =
+      GENERATE(si::MediaTime{0}, si::MediaTime{1}, si::MediaTime{10ms}, si::MediaTime{39'999'999});
   auto times = steady_times(25, 20);
   for (std::size_t i = 10; i < times.size(); ++i) times[i] += 3s;  // a gap changes nothing
   const auto frames = timings(times, 40ms, 1ms);

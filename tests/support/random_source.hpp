@@ -11,8 +11,8 @@ namespace stream_infer::test {
 
 /// The rates that are met in the field, and any fraction.
 [[nodiscard]] inline Rational random_rate(Random& random) {
-  static const std::vector<Rational> common{{30000, 1001}, {24000, 1001}, {60000, 1001}, {25, 2}, 5,  10, 15,
-                                            24,            25,            30,            50,      60, 120, 1};
+  static const std::vector<Rational> common{
+      {30000, 1001}, {24000, 1001}, {60000, 1001}, {25, 2}, 5, 10, 15, 24, 25, 30, 50, 60, 120, 1};
   if (random.chance(60)) return random.pick(common);
   return {random.between(1, 120'000), random.between(500, 2000)};
 }

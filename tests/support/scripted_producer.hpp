@@ -25,7 +25,7 @@ struct Script {
   std::vector<MediaTime> times{};
   SourceInfo info{.width = 8, .height = 1, .fps = 25};
   bool seeks = false;  ///< opens at the last frame at or before the position, as a reader with an index does
-  std::function<void(const OpenOptions&)> on_open{};  ///< may block or throw
+  std::function<void(const OpenOptions&)> on_open{};                        ///< may block or throw
   std::function<void(std::size_t next, const std::stop_token&)> on_read{};  ///< likewise, before each frame and the end
 };
 
@@ -34,8 +34,8 @@ struct Script {
   Script script;
   script.info.fps = fps;
   for (std::size_t i = 0; i < count; ++i)
-    script.times.emplace_back(static_cast<std::int64_t>(model::Wide{1'000'000'000} * static_cast<std::int64_t>(i) *
-                                                        fps.den() / fps.num()));
+    script.times.emplace_back(
+        static_cast<std::int64_t>(model::Wide{1'000'000'000} * static_cast<std::int64_t>(i) * fps.den() / fps.num()));
   return script;
 }
 

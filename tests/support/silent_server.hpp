@@ -20,7 +20,8 @@ namespace stream_infer::test {
 /// A TCP server on this machine that sends each client the same bytes and then says nothing more, without hanging up.
 class SilentServer {
  public:
-  explicit SilentServer(Bytes bytes) : bytes_{std::move(bytes)}, listener_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+  explicit SilentServer(Bytes bytes)
+      : bytes_{std::move(bytes)}, listener_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -17,11 +17,15 @@ namespace stream_infer {
 /// run() is never called twice at the same time. In realtime, `start` calls it on a thread of its own, and init() on the
 /// thread that makes the Inference.
 template <class A>
-concept SpanAlgo = requires(A& algo, std::span<const Frame> frames) { algo.run(frames); };
+concept SpanAlgo = requires(A& algo, std::span<const Frame> frames) {
+  algo.run(frames);
+};
 
 /// An algorithm for windows of exactly `N` frames: `run(const Window<N>&)`, or anything that takes one, such as a span.
 template <class A, std::size_t N>
-concept WindowAlgo = requires(A& algo, const Window<N>& frames) { algo.run(frames); };
+concept WindowAlgo = requires(A& algo, const Window<N>& frames) {
+  algo.run(frames);
+};
 
 /// An algorithm for windows of `N` frames; N = 0 means a length known at run time.
 template <class A, std::size_t N = 0>

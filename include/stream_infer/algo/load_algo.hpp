@@ -77,8 +77,8 @@ template <Sampling S, class A>
   static_assert(Algo<std::remove_reference_t<Unwrapped>, S.frame_count>,
                 "stream_infer: the algorithm has no run() that fits: it needs run(const si::Window<frame_count>&) with "
                 "the frame_count of its Sampling, or run(std::span<const si::Frame>)");
-  return LoadedAlgo<Unwrapped, detail::FixedShape<S>>{
-      std::move(name), std::forward<Unwrapped>(algo), Schedule{S.frame_count, S.frame_step, interval}};
+  return LoadedAlgo<Unwrapped, detail::FixedShape<S>>{std::move(name), std::forward<Unwrapped>(algo),
+                                                      Schedule{S.frame_count, S.frame_step, interval}};
 }
 
 /// The same with a schedule known at run time; run() takes a `std::span<const Frame>`.

@@ -66,8 +66,7 @@ struct BasicImageView {
   [[nodiscard]] ImageSpec spec() const { return {width, height, format}; }
 
   operator BasicImageView<const Byte>() const  // NOLINT(google-explicit-constructor): as span<T> to span<const T>
-    requires(!std::is_const_v<Byte>)
-  {
+      requires(!std::is_const_v<Byte>) {
     return {data, width, height, stride, format};
   }
 };

@@ -16,7 +16,8 @@ using MediaTime = std::chrono::nanoseconds;
 /// One period of `rate`, rounded down to the nanosecond; 0 where the rate is unknown (not positive).
 [[nodiscard]] constexpr MediaTime period_of(Rational rate) {
   if (!rate.is_positive()) return MediaTime{0};
-  return MediaTime{static_cast<std::int64_t>(detail::floor_div(detail::int128{1'000'000'000} * rate.den(), rate.num()))};
+  return MediaTime{
+      static_cast<std::int64_t>(detail::floor_div(detail::int128{1'000'000'000} * rate.den(), rate.num()))};
 }
 
 /// The ε of the play and due rules: one unit of the container's time base, at least 1 ms, at most half the source's

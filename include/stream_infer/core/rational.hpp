@@ -28,9 +28,11 @@ class Rational {
  public:
   constexpr Rational() = default;  // 0
 
-  constexpr Rational(std::integral auto value) : num_{static_cast<std::int64_t>(value)} {}  // NOLINT: implicit by intent
+  constexpr Rational(std::integral auto value)
+      : num_{static_cast<std::int64_t>(value)} {}  // NOLINT: implicit by intent
 
-  constexpr Rational(std::floating_point auto value) : Rational{from_double(static_cast<double>(value), sizeof(value) < sizeof(double) ? 1e-7 : 1e-12)} {}  // NOLINT
+  constexpr Rational(std::floating_point auto value)
+      : Rational{from_double(static_cast<double>(value), sizeof(value) < sizeof(double) ? 1e-7 : 1e-12)} {}  // NOLINT
 
   /// \throws Error if `den` is 0
   constexpr Rational(std::int64_t num, std::int64_t den) {

@@ -75,8 +75,8 @@ struct Misses {
 struct AlgoStats {
   std::string name{};
   std::uint64_t dues = 0;
-  std::uint64_t runs = 0;             ///< run() returned
-  std::uint64_t failures = 0;         ///< run() threw
+  std::uint64_t runs = 0;      ///< run() returned
+  std::uint64_t failures = 0;  ///< run() threw
   Misses missed{};
   std::uint64_t export_failures = 0;  ///< of the runs, those whose record the exporter threw at
   MediaTime run_time{};               ///< wall time spent in run(), summed

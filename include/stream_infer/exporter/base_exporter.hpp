@@ -74,7 +74,7 @@ class BoundedHistory {
 template <class Derived, class... Ts>
 class BaseExporter {
  public:
-  static_assert(sizeof...(Ts) > 0, "stream_infer: BaseExporter<Derived, T…> needs the result types that it collects");
+  static_assert(sizeof...(Ts) > 0, "stream_infer: BaseExporter<Derived, T...> needs the result types that it collects");
   using AnyRecord = typename detail::AnyRecordOf<Ts...>::type;  ///< Record<T>, or a std::variant of several
   static constexpr std::size_t default_capacity = 4096;
 
@@ -110,8 +110,7 @@ class BaseExporter {
   /// Sends all records that have not been sent, oldest first. If sending throws, the rest is still to be sent.
   void send_all() {
     const std::lock_guard sending{send_mutex_};
-    while (send_next()) {
-    }
+    while (send_next()) {}
   }
 
   /// Forgets all records, sent or not; unsent ones count as dropped.

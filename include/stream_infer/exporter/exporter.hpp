@@ -6,13 +6,19 @@ namespace stream_infer {
 namespace detail {
 
 template <class E, class T>
-concept Collects = requires(E& exporter, const Record<T>& record) { exporter.collect(record); };
+concept Collects = requires(E& exporter, const Record<T>& record) {
+  exporter.collect(record);
+};
 
 template <class E>
-concept CollectsErrors = requires(E& exporter, const RunError& error) { exporter.on_error(error); };
+concept CollectsErrors = requires(E& exporter, const RunError& error) {
+  exporter.on_error(error);
+};
 
 template <class E>
-concept SendsAll = requires(E& exporter) { exporter.send_all(); };
+concept SendsAll = requires(E& exporter) {
+  exporter.send_all();
+};
 
 }  // namespace detail
 

@@ -16,7 +16,7 @@ class FanOut {
   explicit FanOut(Es... exporters) : exporters_{std::forward<Es>(exporters)...} {}
 
   template <class T>
-    requires(detail::Collects<std::remove_reference_t<Es>, T> && ...)
+    requires(detail::Collects<std::remove_reference_t<Es>, T>&&...)
   void collect(const Record<T>& record) {
     for_each([&record](auto& exporter) { exporter.collect(record); });
   }

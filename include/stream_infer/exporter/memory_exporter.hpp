@@ -22,7 +22,7 @@ namespace stream_infer {
 template <class... Ts>
 class MemoryExporter {
  public:
-  static_assert(sizeof...(Ts) > 0, "stream_infer: MemoryExporter<T…> needs the result types that it collects");
+  static_assert(sizeof...(Ts) > 0, "stream_infer: MemoryExporter<T...> needs the result types that it collects");
   using AnyRecord = typename detail::AnyRecordOf<Ts...>::type;
   static constexpr std::size_t default_capacity = 1'000'000;
 

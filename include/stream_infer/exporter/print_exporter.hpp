@@ -27,7 +27,9 @@ namespace detail {
 }
 
 template <class T>
-concept Streamable = requires(std::ostream& out, const T& value) { out << value; };
+concept Streamable = requires(std::ostream& out, const T& value) {
+  out << value;
+};
 
 template <class T>
 struct IsPrintable : std::bool_constant<Streamable<T>> {};
@@ -50,7 +52,8 @@ template <class Tuple>
 void print_tuple(std::ostream& out, const Tuple& values) {
   out << '(';
   std::size_t count = 0;
-  std::apply([&](const auto&... value) { ((out << (count++ == 0 ? "" : ", "), print_value(out, value)), ...); }, values);
+  std::apply([&](const auto&... value) { ((out << (count++ == 0 ? "" : ", "), print_value(out, value)), ...); },
+             values);
   out << ')';
 }
 

@@ -53,8 +53,8 @@ class Converter {
   };
 
   void scale(const AVFrame& from, ImageSpan to) {
-    const Kind kind{from.width, from.height, from.format, from.colorspace, from.color_range,
-                    to.width,   to.height,   to_av(to.format)};
+    const Kind kind{from.width,       from.height, from.format, from.colorspace,
+                    from.color_range, to.width,    to.height,   to_av(to.format)};
     if (!scaler_ || kind != kind_) prepare(kind);
     std::array<std::uint8_t*, 4> planes{to.data};
     std::array<int, 4> strides{static_cast<int>(to.stride)};
@@ -64,8 +64,8 @@ class Converter {
 
   void prepare(const Kind& kind) {
     scaler_.reset(sws_getContext(kind.from_width, kind.from_height, static_cast<AVPixelFormat>(kind.from_format),
-                                 kind.to_width, kind.to_height, static_cast<AVPixelFormat>(kind.to_format),
-                                 flags(kind), nullptr, nullptr, nullptr));
+                                 kind.to_width, kind.to_height, static_cast<AVPixelFormat>(kind.to_format), flags(kind),
+                                 nullptr, nullptr, nullptr));
     if (!scaler_) throw Error{Errc::unsupported, "convert", {}, describe(kind)};
     set_colours(kind);
     kind_ = kind;
@@ -87,8 +87,8 @@ class Converter {
     int* from_matrix = nullptr;
     int* to_matrix = nullptr;
     int from_range = 0, to_range = 0, brightness = 0, contrast = 0, saturation = 0;
-    if (sws_getColorspaceDetails(scaler_.get(), &from_matrix, &from_range, &to_matrix, &to_range, &brightness, &contrast,
-                                 &saturation) < 0)
+    if (sws_getColorspaceDetails(scaler_.get(), &from_matrix, &from_range, &to_matrix, &to_range, &brightness,
+                                 &contrast, &saturation) < 0)
       return;  // not a conversion between YUV and RGB: nothing to set
     if (kind.range != AVCOL_RANGE_UNSPECIFIED) from_range = kind.range == AVCOL_RANGE_JPEG ? 1 : 0;
     const bool named = kind.colour_space != AVCOL_SPC_UNSPECIFIED && kind.colour_space != AVCOL_SPC_RGB;

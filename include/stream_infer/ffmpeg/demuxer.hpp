@@ -30,7 +30,9 @@ class Demuxer {
  public:
   /// Opens `source`. \throws Error
   Demuxer(const std::string& source, const FFmpegOptions& options, const std::stop_token& stop)
-      : name_{redact(source)}, input_{open_input(source, options, stop)}, interrupt_{stop, Interrupting{input_.interrupt}} {
+      : name_{redact(source)},
+        input_{open_input(source, options, stop)},
+        interrupt_{stop, Interrupting{input_.interrupt}} {
     choose_stream();
     is_device_ = Address{source}.device != nullptr;
     live_ = find_live(source);
@@ -148,7 +150,8 @@ class Demuxer {
     AVFormatContext& context = *input_.context;
     const auto is_picture_track = [&](int i) {
       const AVStream& stream = *context.streams[i];
-      return stream.codecpar->codec_type == AVMEDIA_TYPE_VIDEO && (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) == 0;
+      return stream.codecpar->codec_type == AVMEDIA_TYPE_VIDEO &&
+             (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) == 0;
     };
     int chosen = av_find_best_stream(&context, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
     if (chosen >= 0 && !is_picture_track(chosen)) chosen = -1;  // cover art
@@ -164,7 +167,8 @@ class Demuxer {
     start_known_ = stream_->start_time != AV_NOPTS_VALUE;
     start_ = start_known_ ? stream_->start_time : 0;
     if (stream_->codecpar->width <= 0 || stream_->codecpar->height <= 0)
-      throw Error{Errc::unsupported, "find video stream", name_, "the size of its pictures cannot be told: it may be damaged"};
+      throw Error{Errc::unsupported, "find video stream", name_,
+                  "the size of its pictures cannot be told: it may be damaged"};
   }
 
   /// The real frame rate: the one that all time stamps fit, unless the average is well below it (a variable rate).
@@ -200,7 +204,8 @@ class Demuxer {
     if (stream_->duration > 0) return MediaTime{av_rescale_q(stream_->duration, stream_->time_base, nanoseconds)};
     const AVDictionaryEntry* tag = av_dict_get(stream_->metadata, "DURATION", nullptr, 0);  // Matroska
     std::int64_t end = 0;
-    if (tag != nullptr && av_parse_time(&end, tag->value, 1) >= 0) return positive(std::chrono::microseconds{end} - start_in_matroska());
+    if (tag != nullptr && av_parse_time(&end, tag->value, 1) >= 0)
+      return positive(std::chrono::microseconds{end} - start_in_matroska());
     return input_.context->nb_streams == 1 ? whole_duration() : std::nullopt;
   }
 
@@ -224,7 +229,9 @@ class Demuxer {
     return time > MediaTime{0} ? std::optional{time} : std::nullopt;
   }
 
-  [[nodiscard]] bool is_format(const char* name) const { return av_match_name(name, input_.context->iformat->name) != 0; }
+  [[nodiscard]] bool is_format(const char* name) const {
+    return av_match_name(name, input_.context->iformat->name) != 0;
+  }
 
   /// Some formats give an input error where the file just ends.
   [[nodiscard]] bool at_end_of_file() const {

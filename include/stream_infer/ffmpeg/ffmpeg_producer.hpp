@@ -33,10 +33,13 @@ class FFmpegProducer {
   explicit FFmpegProducer(FFmpegOptions options = {}) : options_{std::move(options)} {
     constexpr int largest = 65535;
     if (options_.width < 0 || options_.height < 0 || options_.width > largest || options_.height > largest)
-      throw Error{Errc::invalid_argument, "FFmpegProducer", {},
+      throw Error{Errc::invalid_argument,
+                  "FFmpegProducer",
+                  {},
                   "width and height must be from 1 to 65535 pixels, or 0 for the source's own"};
     if (options_.threads < 0 || options_.threads > 256)
-      throw Error{Errc::invalid_argument, "FFmpegProducer", {}, "threads must be from 1 to 256, or 0 for one each core"};
+      throw Error{
+          Errc::invalid_argument, "FFmpegProducer", {}, "threads must be from 1 to 256, or 0 for one each core"};
   }
 
   /// Opens `source`. Returns or throws within 100 ms once options.stop is requested.

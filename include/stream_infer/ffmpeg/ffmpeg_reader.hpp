@@ -93,7 +93,8 @@ class FFmpegReader {
   };
 
   struct Running {
-    explicit Running(std::shared_ptr<Ahead> shared) : ahead{std::move(shared)}, worker{[ahead = ahead] { ahead->run(); }} {}
+    explicit Running(std::shared_ptr<Ahead> shared)
+        : ahead{std::move(shared)}, worker{[ahead = ahead] { ahead->run(); }} {}
     Running(const Running&) = delete;
     Running& operator=(const Running&) = delete;
     ~Running() { ahead->own_stop.request_stop(); }  // then the worker waits

@@ -37,7 +37,8 @@ class Descriptor {
 /// waits for the writer where no stop can reach it; with a descriptor that does not block, it asks for a stop as it does
 /// for the network. \param requested  ends the wait when it turns true
 /// \returns  a descriptor, or one of FFmpeg's error codes: AVERROR_EXIT if the wait was ended
-[[nodiscard]] inline int open_fifo(const std::string& path, const std::atomic<bool>& requested, Descriptor& descriptor) {
+[[nodiscard]] inline int open_fifo(const std::string& path, const std::atomic<bool>& requested,
+                                   Descriptor& descriptor) {
   descriptor = Descriptor{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
   if (descriptor.get() < 0) return AVERROR(errno);
   for (pollfd written{descriptor.get(), POLLIN, 0}; ::poll(&written, 1, 50) <= 0;)

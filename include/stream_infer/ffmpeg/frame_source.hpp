@@ -117,9 +117,7 @@ class FrameSource {
   }
 
   /// Reads a packet; a failure comes as the end, and is thrown when the decoder has given out what it still has.
-  Demuxer::Status read_packet() try {
-    return demuxer().read(packet_);
-  } catch (...) {
+  Demuxer::Status read_packet() try { return demuxer().read(packet_); } catch (...) {
     failure_ = std::current_exception();
     return Demuxer::Status::end;
   }
@@ -135,7 +133,8 @@ class FrameSource {
     ++packets_;
     count(counters_->packets_read);
     if (await_key_ && (packet_->flags & AV_PKT_FLAG_KEY) == 0) {
-      const bool too_far = landing_ && packet_->dts != AV_NOPTS_VALUE && demuxer().time_of(packet_->dts) > landing_->position;
+      const bool too_far =
+          landing_ && packet_->dts != AV_NOPTS_VALUE && demuxer().time_of(packet_->dts) > landing_->position;
       if (too_far) land_further_back();
       return true;
     }
@@ -190,7 +189,8 @@ class FrameSource {
   }
 
   [[nodiscard]] ImageSpec spec_of_picture() const {
-    return orientation_.transpose ? spec_of(decoded_->height, decoded_->width) : spec_of(decoded_->width, decoded_->height);
+    return orientation_.transpose ? spec_of(decoded_->height, decoded_->width)
+                                  : spec_of(decoded_->width, decoded_->height);
   }
 
   /// What becomes of an upright picture of this size.

@@ -124,7 +124,8 @@ inline void open_now(Input& input, const std::string& source, const FFmpegOption
 /// Opens a container and finds its streams, on a thread of its own that can be left behind: not all that opening waits
 /// for can be interrupted. When `stop` is requested, the caller goes on after at most 100 ms.
 /// \throws Error  also when it was stopped: std::errc::operation_canceled
-[[nodiscard]] inline Input open_input(const std::string& source, const FFmpegOptions& options, const std::stop_token& stop) {
+[[nodiscard]] inline Input open_input(const std::string& source, const FFmpegOptions& options,
+                                      const std::stop_token& stop) {
   quiet_log_once();
 
   struct Opening {

@@ -23,7 +23,9 @@ struct Orientation {
   [[nodiscard]] static Orientation from(const std::int32_t* matrix) {
     if (matrix == nullptr) return {};
     const std::int64_t a = matrix[0], b = matrix[1], c = matrix[3], d = matrix[4];
-    const auto nothing_beside = [](std::int64_t small, std::int64_t large) { return std::abs(small) * 57 < std::abs(large); };
+    const auto nothing_beside = [](std::int64_t small, std::int64_t large) {
+      return std::abs(small) * 57 < std::abs(large);
+    };
     if (nothing_beside(b, a) && nothing_beside(c, d)) return {.flip_x = a < 0, .flip_y = d < 0};
     if (nothing_beside(a, b) && nothing_beside(d, c)) return {.transpose = true, .flip_x = c < 0, .flip_y = b < 0};
     return {};
@@ -46,7 +48,8 @@ struct Orientation {
       const int v = flip_y ? to.height - 1 - y : y;
       for (int x = 0; x < to.width; ++x) {
         const int u = flip_x ? to.width - 1 - x : x;
-        const std::uint8_t* in = transpose ? from.data + u * from.stride + v * Bytes : from.data + v * from.stride + u * Bytes;
+        const std::uint8_t* in =
+            transpose ? from.data + u * from.stride + v * Bytes : from.data + v * from.stride + u * Bytes;
         std::memcpy(out, in, Bytes);
         out += Bytes;
       }

@@ -6,7 +6,7 @@
 #include "stream_infer/core/stats.hpp"
 #include "stream_infer/exporter/exporter.hpp"
 #include "stream_infer/fwd.hpp"
-#include "stream_infer/inference/lane.hpp"
+#include "stream_infer/inference/lane_set.hpp"
 #include "stream_infer/inference/lane_thread.hpp"
 #include "stream_infer/inference/latest_records.hpp"
 #include "stream_infer/inference/outlet.hpp"
@@ -28,7 +28,6 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -47,12 +46,14 @@ template <class Tracker, class E, class... Loaded>
 class Inference {
  public:
   static_assert(sizeof...(Loaded) > 0, "stream_infer: an Inference needs at least one algorithm: si::load_algo(...)");
-  static_assert(((Loaded::Shape::static_span <= Tracker::static_capacity) && ...),
-                "stream_infer: a window does not fit the tracker: (frame_count - 1) * frame_step + 1 frames must not be "
-                "more than the FrameTracker's capacity");
-  static_assert(((std::is_void_v<typename Loaded::Value> || detail::Collects<E, typename Loaded::Value>) && ...),
-                "stream_infer: the exporter cannot collect a result type: it needs collect(const si::Record<T>&) for what "
-                "each algorithm's run() returns (PrintExporter needs operator<< for it)");
+  static_assert(
+      ((Loaded::Shape::static_span <= Tracker::static_capacity) && ...),
+      "stream_infer: a window does not fit the tracker: (frame_count - 1) * frame_step + 1 frames must not be "
+      "more than the FrameTracker's capacity");
+  static_assert(
+      ((std::is_void_v<typename Loaded::Value> || detail::Collects<E, typename Loaded::Value>)&&...),
+      "stream_infer: the exporter cannot collect a result type: it needs collect(const si::Record<T>&) for what "
+      "each algorithm's run() returns (PrintExporter needs operator<< for it)");
 
   using Latest = LatestRecords<typename Loaded::Value...>;
   using ProcessHook = std::function<void(const Frame&, const Latest&)>;
@@ -62,20 +63,13 @@ class Inference {
   /// \throws Error  for two equal names, a window that does not fit the tracker, a schedule that makes no sense, or an
   ///                init() that throws
   Inference(Tracker& tracker, E& exporter, Loaded... algos)
-      : tracker_{&tracker}, outlet_{exporter}, lanes_{With<Loaded>{std::move(algos), tracker}...} {
-    check_names();
-    for_each_lane([]<std::size_t I>(auto& lane) { lane.init(); });
-  }
+      : tracker_{&tracker}, outlet_{exporter}, lanes_{tracker, std::move(algos)...} {}
 
   Inference(const Inference&) = delete;
   Inference& operator=(const Inference&) = delete;
 
   /// The algorithms' names, in the order of loading.
-  [[nodiscard]] std::vector<std::string> list_algos() const {
-    std::vector<std::string> names;
-    for_each_lane([&names]<std::size_t I>(const auto& lane) { names.emplace_back(lane.name().view()); });
-    return names;
-  }
+  [[nodiscard]] std::vector<std::string> list_algos() const { return lanes_.names(); }
 
   /// Sets `hook(frame, latest)` to see every played frame with the latest records, for `start`: to draw, show, record.
   /// It runs on the thread that called start(), where windows may be shown: offline after the algorithms of that frame;
@@ -97,7 +91,7 @@ class Inference {
   RunReport start(PlayerT& player, const StartOptions& options = {}) {
     check(player);
     const auto begin = std::chrono::steady_clock::now();
-    for_each_lane([]<std::size_t I>(auto& lane) { lane.reset_stats(); });
+    lanes_.for_each([]<std::size_t I>(auto& lane) { lane.reset_stats(); });
     outlet_.clear_latest();
     process_skipped_ = 0;
     const auto conclude = [&] {
@@ -129,11 +123,7 @@ class Inference {
   [[nodiscard]] const RunReport& report() const { return report_; }
 
   /// The algorithms' counts so far, in the order of loading. Any thread.
-  [[nodiscard]] std::vector<AlgoStats> stats() const {
-    std::vector<AlgoStats> all;
-    for_each_lane([&all]<std::size_t I>(const auto& lane) { all.push_back(lane.stats()); });
-    return all;
-  }
+  [[nodiscard]] std::vector<AlgoStats> stats() const { return lanes_.stats(); }
 
   /// For the serial loop by hand: runs the algorithms that are due at frame `number - 1`.
   /// \param fps     the play rate: player.fps()
@@ -143,11 +133,13 @@ class Inference {
   std::size_t auto_run_specific_inference(Rational fps, std::uint64_t number) {
     const Frame frame = number == 0 ? Frame{} : tracker_->frame(number - 1);
     if (!frame)
-      throw Error{Errc::invalid_argument, "auto_run_specific_inference", {},
+      throw Error{Errc::invalid_argument,
+                  "auto_run_specific_inference",
+                  {},
                   "the tracker does not hold frame number " + std::to_string(number) + " (numbers count from 1)"};
     Timing timing = frame.timing();
     if (fps.is_positive()) timing.period = period_of(fps);
-    return run_at(frame, timing);
+    return lanes_.run_at(frame, timing, outlet_);
   }
 
   /// For the realtime loop by hand: runs what has come due since the last call, each algorithm's latest due. If nothing
@@ -156,7 +148,7 @@ class Inference {
   std::size_t run_inference() {
     const std::uint64_t interrupts = tracker_->interrupts();
     const std::uint64_t seen = tracker_->end();
-    const std::size_t ran = run_due();
+    const std::size_t ran = lanes_.run_due(outlet_);
     if (ran == 0) tracker_->wait_for_frame(seen, interrupts, std::chrono::milliseconds{20});
     return ran;
   }
@@ -167,7 +159,7 @@ class Inference {
     while (!stop.stop_requested()) {
       const std::uint64_t interrupts = tracker_->interrupts();
       const std::uint64_t seen = tracker_->end();
-      if (run_due() == 0 && !stop.stop_requested()) tracker_->wait_for_frame(seen, interrupts);
+      if (lanes_.run_due(outlet_) == 0 && !stop.stop_requested()) tracker_->wait_for_frame(seen, interrupts);
     }
   }
 
@@ -175,79 +167,19 @@ class Inference {
   /// \return        whether it ran: false if the tracker has too few frames yet
   /// \throws Error  if no algorithm has that name
   bool run_specific_inference(std::string_view name) {
-    bool found = false;
-    bool ran = false;
-    for_each_lane([&]<std::size_t I>(auto& lane) {
-      if (lane.name() != name) return;
-      found = true;
-      ran = lane.template run_now<I>(*tracker_, outlet_);
-    });
-    if (!found) {
-      std::string names;
-      for (const std::string& known : list_algos()) names += (names.empty() ? "" : ", ") + known;
-      throw Error{Errc::unknown_name, "run_specific_inference", name, "no algorithm has that name; there are: " + names};
-    }
-    return ran;
+    if (const std::optional<bool> ran = lanes_.run_now(name, outlet_)) return *ran;
+    std::string names;
+    for (const std::string& known : list_algos()) names += (names.empty() ? "" : ", ") + known;
+    throw Error{Errc::unknown_name, "run_specific_inference", name, "no algorithm has that name; there are: " + names};
   }
 
  private:
-  /// Lets a tuple make its lanes, which cannot be moved, in place.
-  template <class L>
-  struct With {
-    L loaded;
-    const Tracker& tracker;
-  };
-  template <class L>
-  struct LaneOf : detail::Lane<L> {
-    explicit LaneOf(With<L>&& with) : detail::Lane<L>{std::move(with.loaded), with.tracker} {}
-  };
-
-  template <class Self, class F>
-  static void visit_lanes(Self& self, F& fn) {
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (fn.template operator()<I>(std::get<I>(self.lanes_)), ...);
-    }(std::make_index_sequence<algo_count>{});
-  }
-  template <class F>
-  void for_each_lane(F fn) {
-    visit_lanes(*this, fn);
-  }
-  template <class F>
-  void for_each_lane(F fn) const {
-    visit_lanes(*this, fn);
-  }
-
-  void check_names() const {
-    const std::vector<std::string> names = list_algos();
-    for (std::size_t i = 0; i < names.size(); ++i)
-      for (std::size_t j = i + 1; j < names.size(); ++j)
-        if (names[i] == names[j])
-          throw Error{Errc::duplicate_name, "load_algo", names[i],
-                      "two algorithms have this name; records are told apart by it"};
-  }
-
   template <class PlayerT>
   void check(const PlayerT& player) const {
     if (player.is_active())
       throw Error{Errc::busy, "start", player.source(), "this Player plays already: stop() it first"};
     if (static_cast<const void*>(&player.tracker()) != static_cast<const void*>(tracker_))
       throw Error{Errc::invalid_argument, "start", player.source(), "this Player plays into another FrameTracker"};
-  }
-
-  std::size_t run_at(const Frame& frame, const Timing& timing) {
-    std::size_t ran = 0;
-    for_each_lane([&]<std::size_t I>(auto& lane) {
-      if (lane.template take<I>(frame, timing, *tracker_, outlet_)) ++ran;
-    });
-    return ran;
-  }
-
-  std::size_t run_due() {
-    std::size_t ran = 0;
-    for_each_lane([&]<std::size_t I>(auto& lane) {
-      if (lane.template catch_up<I>(*tracker_, outlet_)) ++ran;
-    });
-    return ran;
   }
 
   using TimePoint = std::chrono::steady_clock::time_point;
@@ -258,7 +190,7 @@ class Inference {
     std::uint64_t version = 0;
     TimePoint told = begin;
     for (const auto& [frame, number] : player.play(options.fps, options.position)) {
-      if (run_at(frame, frame.timing()) != 0) outlet_.send_all();
+      if (lanes_.run_at(frame, frame.timing(), outlet_) != 0) outlet_.send_all();
       if (hook_) {
         outlet_.latest(latest, version);
         hook_(frame, latest);
@@ -276,7 +208,7 @@ class Inference {
     using Thread = detail::LaneThread<decltype(clock)>;
     std::atomic<bool> discard{false};  // what has come due shall not run any more: a stop must not wait for it
     std::array<std::unique_ptr<Thread>, algo_count> threads;
-    for_each_lane([&]<std::size_t I>(auto& lane) {
+    lanes_.for_each([&]<std::size_t I>(auto& lane) {
       threads[I] = std::make_unique<Thread>(clock, [this, &lane, &discard] {
         if (discard.load(std::memory_order_relaxed))  // published by the post that called us
           lane.pass_over(*tracker_);
@@ -291,7 +223,7 @@ class Inference {
     };
 
     player.play_realtime(options.fps, options.position, [&](const Frame& frame, const std::stop_token& stop) {
-      for_each_lane([&]<std::size_t I>(auto& lane) {
+      lanes_.for_each([&]<std::size_t I>(auto& lane) {
         if (!lane.due_at(frame)) return;
         threads[I]->post();
         clock.settle(stop);
@@ -349,7 +281,7 @@ class Inference {
 
   Tracker* tracker_;
   detail::Outlet<E, typename Loaded::Value...> outlet_;
-  std::tuple<LaneOf<Loaded>...> lanes_;
+  detail::LaneSet<Tracker, Loaded...> lanes_;
   ProcessHook hook_;
   std::uint64_t process_skipped_ = 0;
   RunReport report_;

@@ -40,8 +40,9 @@ class Lane {
         window_{(check(name_, loaded.schedule), Loaded::Shape::storage(loaded.schedule))} {
     if (sampling_.span() > tracker.capacity())
       throw Error{Errc::window_too_long, "load_algo", name_,
-                  "its window reaches over " + std::to_string(sampling_.span()) + " frames, and the FrameTracker holds " +
-                      std::to_string(tracker.capacity()) + ": make the tracker larger, or the window shorter"};
+                  "its window reaches over " + std::to_string(sampling_.span()) +
+                      " frames, and the FrameTracker holds " + std::to_string(tracker.capacity()) +
+                      ": make the tracker larger, or the window shorter"};
     stats_.name = std::string{name_.view()};
   }
 
@@ -53,8 +54,7 @@ class Lane {
       try {
         algo_.init();
       } catch (...) {
-        std::throw_with_nested(
-            Error{Errc::algorithm_failed, "init", name_, message_of(std::current_exception())});
+        std::throw_with_nested(Error{Errc::algorithm_failed, "init", name_, message_of(std::current_exception())});
       }
     }
   }

@@ -2,6 +2,7 @@
 
 #include "stream_infer/exporter/record.hpp"
 
+#include <concepts>
 #include <cstddef>
 #include <optional>
 #include <string_view>
@@ -11,7 +12,7 @@
 namespace stream_infer {
 
 /// The latest record of each algorithm, in the order of loading: what a process hook sees beside the frame. `Values` are
-/// the result types; an algorithm without results has the type void.
+/// the result types; an algorithm without results has the type void. Results that cannot be copied are not among them.
 template <class... Values>
 class LatestRecords {
  public:
@@ -46,7 +47,13 @@ class LatestRecords {
  private:
   struct Nothing {};
   template <class V>
-  using Slot = std::optional<std::conditional_t<std::is_void_v<V>, Nothing, Record<std::conditional_t<std::is_void_v<V>, Nothing, V>>>>;
+  struct SlotOf {
+    using type = std::optional<Nothing>;
+  };
+  template <std::copyable V>
+  struct SlotOf<V> {
+    using type = std::optional<Record<V>>;
+  };
 
   template <class F, class R>
   static void call(F& fn, const std::optional<R>& record) {
@@ -54,7 +61,7 @@ class LatestRecords {
       if (record) fn(*record);
   }
 
-  std::tuple<Slot<Values>...> records_;
+  std::tuple<typename SlotOf<Values>::type...> records_;
 };
 
 }  // namespace stream_infer

@@ -5,7 +5,7 @@
 #include "stream_infer/exporter/record.hpp"
 #include "stream_infer/inference/latest_records.hpp"
 
-#include <atomic>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -28,9 +28,11 @@ class Outlet {
   std::string collect(const Record<T>& record) {
     const std::lock_guard lock{mutex_};
     try {
-      if (keep_latest_) {
-        latest_.template set<I>(record);
-        ++version_;
+      if constexpr (std::copyable<T>) {
+        if (keep_latest_) {
+          latest_.template set<I>(record);
+          ++version_;
+        }
       }
       exporter_->collect(record);
       return {};

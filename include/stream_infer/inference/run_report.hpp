@@ -21,7 +21,7 @@ enum class Mode : std::uint8_t {
 /// What Inference::start did. All accounts add up, whatever the end was.
 struct RunReport {
   Mode mode = Mode::offline;
-  PlayState end = PlayState::idle;       ///< ended, stopped or failed
+  PlayState end = PlayState::idle;  ///< ended, stopped or failed
   SourceStats source{};
   std::vector<AlgoStats> algos{};        ///< in the order of loading
   std::uint64_t process_skipped = 0;     ///< realtime: played frames that the process hook was too slow to see

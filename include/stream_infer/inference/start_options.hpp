@@ -13,8 +13,8 @@ namespace stream_infer {
 struct StartOptions {
   std::optional<Rational> fps = {};  ///< the play rate; none, or one at or above the source's, plays every frame
   Mode mode = Mode::offline;
-  MediaTime position{};              ///< where to start, since the source's start; dues stay absolute
-  OnProgress on_progress = {};       ///< hears of progress, on the thread that called start: ProgressLine{}
+  MediaTime position{};         ///< where to start, since the source's start; dues stay absolute
+  OnProgress on_progress = {};  ///< hears of progress, on the thread that called start: ProgressLine{}
 };
 
 }  // namespace stream_infer

@@ -33,7 +33,8 @@ class FrameSelector {
     if (fps && !fps->is_positive())
       throw Error{Errc::invalid_argument, "play", source,
                   "the play rate must be positive, not " + to_string(*fps) + "; leave fps out to play every frame"};
-    if (position < MediaTime{0}) throw Error{Errc::invalid_argument, "play", source, "the position must not be negative"};
+    if (position < MediaTime{0})
+      throw Error{Errc::invalid_argument, "play", source, "the position must not be negative"};
   }
 
   /// Where the reader should start: one tick before the one that the position falls into. So that tick, and the frame that
@@ -93,7 +94,8 @@ class FrameSelector {
   MediaTime period_{};
   MediaTime previous_{};
   MediaTime start_{};
-  detail::int128 last_slot_ = std::numeric_limits<std::int64_t>::min();  // of the frame chosen last: before any there is
+  detail::int128 last_slot_ =
+      std::numeric_limits<std::int64_t>::min();  // of the frame chosen last: before any there is
   bool seen_before_position_ = false;
   bool started_ = false;
 };

@@ -54,7 +54,8 @@ class Player {
     const std::lock_guard lock{thread_mutex_};
     const std::stop_token stop = begin(position);
     try {
-      return Range{std::make_unique<Session>(*producer_, *tracker_, monitor_, request(fps, position, stop)), monitor_, stop};
+      return Range{std::make_unique<Session>(*producer_, *tracker_, monitor_, request(fps, position, stop)), monitor_,
+                   stop};
     } catch (const Error& error) {
       finish_failed(error, stop);
       if (!stop.stop_requested()) throw;
@@ -70,9 +71,8 @@ class Player {
     const std::stop_token stop = begin(position);
     try {
       FrameSelector::check(fps, position, redact(source_));
-      thread_ = std::thread{[this, fps, position, stop, on_frame = std::move(on_frame)] {
-        run_realtime(fps, position, stop, on_frame);
-      }};
+      thread_ = std::thread{
+          [this, fps, position, stop, on_frame = std::move(on_frame)] { run_realtime(fps, position, stop, on_frame); }};
     } catch (...) {
       const Error error = detail::current_error("play", redact(source_));
       finish_failed(error, stop);
@@ -136,7 +136,8 @@ class Player {
     return stop_source_.get_token();
   }
 
-  typename Session::Request request(std::optional<Rational> fps, MediaTime position, const std::stop_token& stop) const {
+  typename Session::Request request(std::optional<Rational> fps, MediaTime position,
+                                    const std::stop_token& stop) const {
     return {source_, fps, position, stop};
   }
 
@@ -148,7 +149,8 @@ class Player {
       monitor_.finish(PlayState::failed, error);
   }
 
-  void run_realtime(std::optional<Rational> fps, MediaTime position, const std::stop_token& stop, const OnFrame& on_frame) {
+  void run_realtime(std::optional<Rational> fps, MediaTime position, const std::stop_token& stop,
+                    const OnFrame& on_frame) {
     playing_thread_.store(std::this_thread::get_id());
     clock_.begin_work();
     try {

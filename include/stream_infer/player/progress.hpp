@@ -15,11 +15,11 @@ namespace stream_infer {
 
 /// How far a long run has come.
 struct Progress {
-  MediaTime start{};                     ///< media time at which it began
-  MediaTime position{};                  ///< media time of the frame played last
-  std::optional<MediaTime> duration{};   ///< of the source, if known
-  std::chrono::nanoseconds elapsed{};    ///< wall time since it began
-  bool finished = false;                 ///< the last call
+  MediaTime start{};                    ///< media time at which it began
+  MediaTime position{};                 ///< media time of the frame played last
+  std::optional<MediaTime> duration{};  ///< of the source, if known
+  std::chrono::nanoseconds elapsed{};   ///< wall time since it began
+  bool finished = false;                ///< the last call
 
   /// Media time played for each second of wall time: 1 is real time.
   [[nodiscard]] double speed() const {

@@ -27,11 +27,11 @@ namespace detail {
 
 template <class F>
 concept FillsImage = std::is_invocable_r_v<bool, F&, std::uint64_t, ImageSpan> &&
-                     std::same_as<std::invoke_result_t<F&, std::uint64_t, ImageSpan>, bool>;
+                     std::same_as < std::invoke_result_t<F&, std::uint64_t, ImageSpan>,
+bool > ;
 
 template <class F>
-concept FillsTimedImage =
-    std::same_as<std::invoke_result_t<F&, std::uint64_t, ImageSpan>, std::optional<MediaTime>>;
+concept FillsTimedImage = std::same_as<std::invoke_result_t<F&, std::uint64_t, ImageSpan>, std::optional<MediaTime>>;
 
 }  // namespace detail
 
@@ -57,7 +57,8 @@ class GeneratorProducer {
         : options_{&options}, generate_{&generate}, stop_{std::move(stop)} {}
 
     [[nodiscard]] SourceInfo info() const {
-      SourceInfo info{.width = options_->width, .height = options_->height, .fps = options_->fps, .live = options_->live};
+      SourceInfo info{
+          .width = options_->width, .height = options_->height, .fps = options_->fps, .live = options_->live};
       info.frame_count = options_->frame_count;
       if (info.frame_count) info.duration = time_of(*info.frame_count);
       info.codec = "generated";
@@ -68,14 +69,15 @@ class GeneratorProducer {
       if (stop_.stop_requested()) return ReadStatus::stopped;
       std::optional<MediaTime> own_time;
       bool more = false;
-      Frame made = pool_.make({options_->width, options_->height, options_->format}, time_of(next_), [&](ImageSpan out) {
-        if constexpr (detail::FillsImage<F>) {
-          more = (*generate_)(next_, out);
-        } else {
-          own_time = (*generate_)(next_, out);
-          more = own_time.has_value();
-        }
-      });
+      Frame made =
+          pool_.make({options_->width, options_->height, options_->format}, time_of(next_), [&](ImageSpan out) {
+            if constexpr (detail::FillsImage<F>) {
+              more = (*generate_)(next_, out);
+            } else {
+              own_time = (*generate_)(next_, out);
+              more = own_time.has_value();
+            }
+          });
       if (!more) return ReadStatus::end;
       if (own_time) detail::FrameAccess::number(made, 0, Timing{.time = *own_time});
       ++next_;
@@ -87,8 +89,8 @@ class GeneratorProducer {
 
    private:
     [[nodiscard]] MediaTime time_of(std::uint64_t index) const {
-      return MediaTime{static_cast<std::int64_t>(
-          detail::int128{1'000'000'000} * static_cast<std::int64_t>(index) * options_->fps.den() / options_->fps.num())};
+      return MediaTime{static_cast<std::int64_t>(detail::int128{1'000'000'000} * static_cast<std::int64_t>(index) *
+                                                 options_->fps.den() / options_->fps.num())};
     }
 
     const GeneratorOptions* options_;

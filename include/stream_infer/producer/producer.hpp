@@ -15,20 +15,20 @@ namespace stream_infer {
 
 /// What is known of a source. Unknown is not 0: what may be unknown is optional.
 struct SourceInfo {
-  int width = 0;                             ///< of the source's own picture, upright, in pixels
-  int height = 0;                            ///< likewise
-  std::optional<Rational> fps = {};          ///< frames per second; the average of a source with a variable rate
+  int width = 0;                                  ///< of the source's own picture, upright, in pixels
+  int height = 0;                                 ///< likewise
+  std::optional<Rational> fps = {};               ///< frames per second; the average of a source with a variable rate
   std::optional<std::uint64_t> frame_count = {};  ///< if the container tells
-  std::optional<MediaTime> duration = {};    ///< if the container tells
-  std::string codec = {};                    ///< FFmpeg's name of it: "h264"; empty where there is none
-  bool interlaced = false;                   ///< a picture's rows are of two moments in turn; they are not taken apart
-  bool live = false;                         ///< frames come at their own pace and cannot be asked for earlier
-  Rational time_base{1, 1'000'000'000};      ///< the unit of the source's time stamps, in seconds
+  std::optional<MediaTime> duration = {};         ///< if the container tells
+  std::string codec = {};                         ///< FFmpeg's name of it: "h264"; empty where there is none
+  bool interlaced = false;               ///< a picture's rows are of two moments in turn; they are not taken apart
+  bool live = false;                     ///< frames come at their own pace and cannot be asked for earlier
+  Rational time_base{1, 1'000'000'000};  ///< the unit of the source's time stamps, in seconds
 };
 
 /// How a play wants its source opened.
 struct OpenOptions {
-  MediaTime position{};  ///< where the play starts; a reader may start at any frame at or before it
+  MediaTime position{};    ///< where the play starts; a reader may start at any frame at or before it
   std::stop_token stop{};  ///< when requested, open() and read() return within 100 ms, whatever they wait for
 };
 
@@ -62,7 +62,7 @@ concept Producer = requires(P& producer, const std::string& source, const OpenOp
 
 /// The Reader that a Producer opens.
 template <Producer P>
-using ReaderOf = decltype(std::declval<P&>().open(std::declval<const std::string&>(),
-                                                  std::declval<const OpenOptions&>()));
+using ReaderOf =
+    decltype(std::declval<P&>().open(std::declval<const std::string&>(), std::declval<const OpenOptions&>()));
 
 }  // namespace stream_infer

@@ -28,13 +28,10 @@ class FrameTracker {
   /// The capacity, where it is known while compiling; else dynamic_capacity.
   static constexpr std::size_t static_capacity = Capacity;
 
-  FrameTracker()
-    requires(Capacity != dynamic_capacity)
-      : FrameTracker{Checked{Capacity}} {}
+  FrameTracker() requires(Capacity != dynamic_capacity) : FrameTracker{Checked{Capacity}} {}
 
   /// \throws Error if `capacity` is 0 or above 1'000'000 frames
-  explicit FrameTracker(std::size_t capacity)
-    requires(Capacity == dynamic_capacity)
+  explicit FrameTracker(std::size_t capacity) requires(Capacity == dynamic_capacity)
       : FrameTracker{Checked{capacity}} {}
 
   FrameTracker(const FrameTracker&) = delete;
@@ -139,8 +136,8 @@ class FrameTracker {
   mutable detail::WakeUp wakeup_;
 };
 
-FrameTracker() -> FrameTracker<default_capacity>;
-FrameTracker(std::size_t) -> FrameTracker<dynamic_capacity>;
-FrameTracker(int) -> FrameTracker<dynamic_capacity>;
+FrameTracker()->FrameTracker<default_capacity>;
+FrameTracker(std::size_t)->FrameTracker<dynamic_capacity>;
+FrameTracker(int)->FrameTracker<dynamic_capacity>;
 
 }  // namespace stream_infer

@@ -1,0 +1,115 @@
+#pragma once
+
+#include "stream_infer/core/error.hpp"
+#include "stream_infer/core/frame.hpp"
+#include "stream_infer/core/stats.hpp"
+#include "stream_infer/inference/lane.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace stream_infer::detail {
+
+/// The lanes of an Inference, in the order of loading.
+template <class Tracker, class... Loaded>
+class LaneSet {
+ public:
+  static constexpr std::size_t size = sizeof...(Loaded);
+
+  /// Calls every algorithm's init(), in order. \throws Error as Inference does
+  explicit LaneSet(const Tracker& tracker, Loaded... algos)
+      : tracker_{&tracker}, lanes_{With<Loaded>{std::move(algos), tracker}...} {
+    check_names();
+    for_each([]<std::size_t I>(auto& lane) { lane.init(); });
+  }
+
+  /// Calls `fn.operator()<I>(lane)` for every lane.
+  template <class F>
+  void for_each(F fn) {
+    visit(lanes_, fn);
+  }
+  template <class F>
+  void for_each(F fn) const {
+    visit(lanes_, fn);
+  }
+
+  [[nodiscard]] std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    for_each([&all]<std::size_t I>(const auto& lane) { all.emplace_back(lane.name().view()); });
+    return all;
+  }
+
+  /// The counts so far. Any thread.
+  [[nodiscard]] std::vector<AlgoStats> stats() const {
+    std::vector<AlgoStats> all;
+    for_each([&all]<std::size_t I>(const auto& lane) { all.push_back(lane.stats()); });
+    return all;
+  }
+
+  /// Runs those that are due at `frame`; returns how many ran.
+  template <class Outlet>
+  std::size_t run_at(const Frame& frame, const Timing& timing, Outlet& outlet) {
+    std::size_t ran = 0;
+    for_each([&]<std::size_t I>(auto& lane) {
+      if (lane.template take<I>(frame, timing, *tracker_, outlet)) ++ran;
+    });
+    return ran;
+  }
+
+  /// Runs the latest due of each that has one; returns how many ran.
+  template <class Outlet>
+  std::size_t run_due(Outlet& outlet) {
+    std::size_t ran = 0;
+    for_each([&]<std::size_t I>(auto& lane) {
+      if (lane.template catch_up<I>(*tracker_, outlet)) ++ran;
+    });
+    return ran;
+  }
+
+  /// Runs the one of that name now; returns whether it ran, or nullopt if there is none of that name.
+  template <class Outlet>
+  std::optional<bool> run_now(std::string_view name, Outlet& outlet) {
+    std::optional<bool> ran;
+    for_each([&]<std::size_t I>(auto& lane) {
+      if (lane.name() == name) ran = lane.template run_now<I>(*tracker_, outlet);
+    });
+    return ran;
+  }
+
+ private:
+  /// Lets a tuple make its lanes, which cannot be moved, in place.
+  template <class L>
+  struct With {
+    L loaded;
+    const Tracker& tracker;
+  };
+  template <class L>
+  struct LaneOf : Lane<L> {
+    explicit LaneOf(With<L>&& with) : Lane<L>{std::move(with.loaded), with.tracker} {}
+  };
+
+  template <class Lanes, class F>
+  static void visit(Lanes& lanes, F& fn) {
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (fn.template operator()<I>(std::get<I>(lanes)), ...); }
+    (std::make_index_sequence<size>{});
+  }
+
+  void check_names() const {
+    const std::vector<std::string> all = names();
+    for (std::size_t i = 0; i < all.size(); ++i)
+      for (std::size_t j = i + 1; j < all.size(); ++j)
+        if (all[i] == all[j])
+          throw Error{Errc::duplicate_name, "load_algo", all[i],
+                      "two algorithms have this name; records are told apart by it"};
+  }
+
+  const Tracker* tracker_;
+  std::tuple<LaneOf<Loaded>...> lanes_;
+};
+
+}  // namespace stream_infer::detail
