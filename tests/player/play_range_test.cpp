@@ -63,6 +63,7 @@ TEST_CASE("The loop gives every frame with its number, which counts from 1", "[p
   CHECK(f.player.status().state == si::PlayState::ended);
 }
 
+#if !defined(__clang__) || __clang_major__ >= 16  // earlier ones cannot compile libstdc++'s views, of whatever range
 TEST_CASE("The loop works with the standard's views and algorithms", "[play_range]") {
   Fixture f;
   Numbers numbers;
@@ -79,6 +80,7 @@ TEST_CASE("The loop works with the standard's views and algorithms", "[play_rang
 
   CHECK(std::ranges::count_if(f.player.play(), [](const si::PlayedFrame& played) { return played.number > 2; }) == 8);
 }
+#endif
 
 TEST_CASE("Leaving the loop early ends the play", "[play_range]") {
   Fixture f;

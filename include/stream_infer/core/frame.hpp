@@ -34,7 +34,7 @@ struct FramePoolState {
 
 /// One picture: its number, its time, and where its pixels are. Reused through its pool, never freed while a Frame
 /// points to it.
-class FrameState {
+class alignas(64) FrameState {
  public:
   virtual ~FrameState() = default;
   FrameState(const FrameState&) = delete;
@@ -92,13 +92,14 @@ class FrameState {
     park(std::move(pool));
   }
 
+  // What handles touch and what recycling touches is in the first cache line, which may have to come from another core.
+  RefCount<> references_;
+  Once<> conversion_;
+  std::unique_ptr<Image> image_;
+  std::shared_ptr<FramePoolState> pool_;
   std::uint64_t index_ = 0;
   Timing timing_;
   ImageSpec spec_;
-  std::unique_ptr<Image> image_;
-  std::shared_ptr<FramePoolState> pool_;
-  Once<> conversion_;
-  RefCount<> references_;
 };
 
 }  // namespace detail

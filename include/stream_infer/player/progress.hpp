@@ -52,7 +52,10 @@ class ProgressLine {
     if (progress.finished) {
       std::fputs("\r\x1b[K", out_);
     } else {
-      std::fputs(("\r" + text(progress) + "\x1b[K").c_str(), out_);
+      std::string line{"\r"};
+      line += text(progress);
+      line += "\x1b[K";
+      std::fputs(line.c_str(), out_);
     }
     std::fflush(out_);
   }
