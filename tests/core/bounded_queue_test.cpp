@@ -135,7 +135,7 @@ TEST_CASE("Values that can only be moved pass through a queue", "[bounded_queue]
 
 TEST_CASE("Two threads pass every value through a queue of any length", "[bounded_queue]") {
   const auto capacity = GENERATE(std::uint32_t{1}, std::uint32_t{2}, std::uint32_t{64});
-  constexpr std::uint64_t values = 200'000;
+  constexpr std::uint64_t values = 20'000;
   BoundedQueue<std::array<std::uint64_t, 4>> queue{capacity};  // wide enough to be torn
   std::thread producer{[&] {
     for (std::uint64_t i = 0; i < values; ++i) static_cast<void>(queue.push({i, ~i, i * 3, i ^ 0x5555}));
@@ -151,7 +151,7 @@ TEST_CASE("Two threads pass every value through a queue of any length", "[bounde
 }
 
 TEST_CASE("Closing at any moment ends both sides, and what was given was in order", "[bounded_queue]") {
-  for (int round = 0; round < 500; ++round) {
+  for (int round = 0; round < 200; ++round) {
     BoundedQueue<int> queue{2};
     bool in_order = true;
     std::thread producer{[&] {

@@ -111,10 +111,10 @@ inline void wait_for(const std::stop_token& stop) {
   stopped.wait(lock, stop, [] { return false; });
 }
 
-/// Waits until `condition()` holds, at most for ten seconds; returns whether it holds.
+/// Waits until `condition()` holds, at most for a minute; returns whether it holds.
 template <class Condition>
 [[nodiscard]] bool eventually(Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes{1};
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     std::this_thread::sleep_for(std::chrono::microseconds{100});
