@@ -38,7 +38,7 @@ preset() {
   local name=$1 compiler=$2
   shift 2
   CXX=$compiler cmake --preset "$name" && cmake --build --preset "$name" --parallel "$(nproc)" &&
-    "${fixed_addresses[@]}" ctest --preset "$name" "$@"
+    "${fixed_addresses[@]}" ctest --preset "$name" --parallel "$(nproc)" "$@"
 }
 
 step_release() { preset release g++ ${quick:+-LE packaging}; }

@@ -2,6 +2,8 @@
 
 #include "support/catch.hpp"
 
+#include <sys/resource.h>
+
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -315,4 +317,23 @@ TEST_CASE("The same threads do the same, every time", "[manual_clock]") {
   const Entries first = play();
   CHECK(first.size() > 30);
   for (int round = 0; round < 20; ++round) REQUIRE(play() == first);
+}
+
+TEST_CASE("A step wakes only whose time has come", "[manual_clock]") {
+  constexpr int steps = 2000;
+  si::ManualClock clock;
+  long switches = 0;
+  {
+    const std::jthread far = worker(clock, [&](si::ManualClock& own, const std::stop_token&) {
+      own.sleep_until(1h, {});
+      rusage usage{};
+      getrusage(RUSAGE_THREAD, &usage);
+      switches = usage.ru_nvcsw;
+    });
+    const std::jthread near = worker(clock, [](si::ManualClock& own, const std::stop_token&) {
+      for (int i = 1; i <= steps; ++i) own.sleep_until(i * 1ms, {});
+    });
+    clock.advance(1h);
+  }
+  CHECK(switches < steps / 10);
 }

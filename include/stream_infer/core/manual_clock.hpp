@@ -35,11 +35,10 @@ class ManualClock {
     std::unique_lock lock{state.mutex};
     if (stop.stop_requested()) return false;
     if (state.now >= time) return true;
-    const auto self = state.sleepers.insert(state.sleepers.end(), Sleeper{time, false});
-    --state.working;
-    state.changed.notify_all();
-    state.changed.wait(lock, stop, [&] { return self->woken; });
-    if (!self->woken) ++state.working;  // who wakes a sleeper counts it as working already; a stop does not
+    const auto self = state.sleepers.emplace(state.sleepers.end(), time);
+    state.count_working(-1);
+    self->changed.wait(lock, stop, [&] { return self->woken; });
+    if (!self->woken) state.count_working(+1);  // who wakes a sleeper counts it as working already; a stop does not
     const bool reached = self->woken;
     state.sleepers.erase(self);
     return reached;
@@ -47,21 +46,20 @@ class ManualClock {
 
   void begin_work() {
     const std::lock_guard lock{shared_->mutex};
-    ++shared_->working;
+    shared_->count_working(+1);
   }
 
   void end_work() {
     const std::lock_guard lock{shared_->mutex};
-    --shared_->working;
-    shared_->changed.notify_all();
+    shared_->count_working(-1);
   }
 
   void settle(const std::stop_token& stop) {
     State& state = *shared_;
     std::unique_lock lock{state.mutex};
     ++state.settling;  // who waits here does not work: two that settle must not wait for each other
-    state.changed.notify_all();
-    state.changed.wait(lock, stop, [&] { return state.working <= state.settling; });
+    state.count_working(0);
+    state.settled.wait(lock, stop, [&] { return state.working <= state.settling; });
     --state.settling;
   }
 
@@ -71,7 +69,7 @@ class ManualClock {
     std::unique_lock lock{state.mutex};
     const MediaTime target = state.now + step;
     for (;;) {
-      state.changed.wait(lock, [&] { return state.working <= 0; });
+      state.all_asleep.wait(lock, [&] { return state.working <= 0; });
       Sleeper* next = state.next();
       if (next == nullptr || next->deadline > target) break;
       state.wake(*next);
@@ -84,13 +82,15 @@ class ManualClock {
     State& state = *shared_;
     std::unique_lock lock{state.mutex};
     const auto everybody_sleeps = [&] { return state.working <= 0 && state.next() != nullptr; };
-    while (state.changed.wait(lock, stop, everybody_sleeps) && !stop.stop_requested()) state.wake(*state.next());
+    while (state.all_asleep.wait(lock, stop, everybody_sleeps) && !stop.stop_requested()) state.wake(*state.next());
   }
 
  private:
   struct Sleeper {
+    explicit Sleeper(MediaTime time) : deadline{time} {}
     MediaTime deadline;
-    bool woken;
+    bool woken = false;
+    std::condition_variable_any changed;  // one each: waking everybody for every step is slow on a busy machine
   };
 
   struct State {
@@ -106,11 +106,18 @@ class ManualClock {
       now = sleeper.deadline;
       sleeper.woken = true;
       ++working;
-      changed.notify_all();
+      sleeper.changed.notify_one();
+    }
+
+    void count_working(std::int64_t change) {
+      working += change;
+      if (working <= 0) all_asleep.notify_all();
+      if (working <= settling) settled.notify_all();
     }
 
     std::mutex mutex;
-    std::condition_variable_any changed;
+    std::condition_variable_any all_asleep;  // for who moves time on
+    std::condition_variable_any settled;
     MediaTime now{0};
     std::int64_t working = 0;
     std::int64_t settling = 0;    // of those
