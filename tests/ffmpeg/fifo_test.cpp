@@ -55,10 +55,11 @@ TEST_CASE("Named pipes are told from other files", "[ffmpeg][fifo]") {
 TEST_CASE("Opening a named pipe waits for what its writer writes", "[ffmpeg][fifo]") {
   const test::TemporaryFolder folder;
   const std::string path = make_fifo(folder);
+  ssize_t written = 0;
   std::thread writer{[&] {
     const Descriptor end{::open(path.c_str(), O_WRONLY)};
     std::this_thread::sleep_for(100ms);  // it has come, but says nothing yet
-    CHECK(::write(end.get(), "x", 1) == 1);
+    written = ::write(end.get(), "x", 1);
   }};
   const std::atomic<bool> stop{false};
   Descriptor reader;
@@ -67,6 +68,7 @@ TEST_CASE("Opening a named pipe waits for what its writer writes", "[ffmpeg][fif
   CHECK(::read(reader.get(), &byte, 1) == 1);
   CHECK(byte == 'x');
   writer.join();
+  CHECK(written == 1);
 }
 
 TEST_CASE("Waiting for the writer of a named pipe ends with a stop", "[ffmpeg][fifo]") {

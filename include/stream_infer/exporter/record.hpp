@@ -15,7 +15,7 @@ struct Record {
   MediaTime time{};               ///< of the window's last frame, since the source's start
   std::uint64_t frame_index = 0;  ///< of the window's last frame
   Name algo{};                    ///< the name given to load_algo
-  T value{};                      ///< what run() returned
+  T value;                        ///< what run() returned; need not be default-constructible
 };
 
 /// What an exporter's on_error() gets: an algorithm threw, or the exporter itself threw at a record.

@@ -183,7 +183,7 @@ class Demuxer {
   [[nodiscard]] static std::optional<Rational> rate_of(AVRational told) {
     if (told.num <= 0 || told.den <= 0) return std::nullopt;
     const Rational rate{told.num, told.den};
-    const auto rounded = [&rate](double unit) { return static_cast<std::int64_t>(rate.to_double() / unit + 0.5); };
+    const auto rounded = [&rate](double unit) { return std::int64_t{std::llround(rate.to_double() / unit)}; };
     for (const Rational exact : {Rational{rounded(1)}, Rational{1000 * rounded(1000. / 1001), 1001}})
       if (std::abs(exact.to_double() / rate.to_double() - 1) < 1e-6) return exact;
     return rate;

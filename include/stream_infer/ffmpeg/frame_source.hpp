@@ -32,8 +32,8 @@ namespace stream_infer::ffmpeg {
 class FrameSource {
  public:
   /// Opens the source. Pictures from `options.position` on will come, perhaps after some before it. \throws Error
-  FrameSource(const std::string& source, const FFmpegOptions& settings, const OpenOptions& options)
-      : source_{source}, settings_{settings}, stop_{options.stop} {
+  FrameSource(std::string source, const FFmpegOptions& settings, const OpenOptions& options)
+      : source_{std::move(source)}, settings_{settings}, stop_{options.stop} {
     open();
     if (settings.rotate) orientation_ = demuxer().orientation();
     info_ = demuxer().info(orientation_);

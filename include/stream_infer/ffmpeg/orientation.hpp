@@ -3,9 +3,11 @@
 #include "stream_infer/core/image.hpp"
 #include "stream_infer/ffmpeg/compat.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 
 namespace stream_infer::ffmpeg {
 
@@ -48,9 +50,8 @@ struct Orientation {
       const int v = flip_y ? to.height - 1 - y : y;
       for (int x = 0; x < to.width; ++x) {
         const int u = flip_x ? to.width - 1 - x : x;
-        const std::uint8_t* in =
-            transpose ? from.data + u * from.stride + v * Bytes : from.data + v * from.stride + u * Bytes;
-        std::memcpy(out, in, Bytes);
+        const std::span<const std::uint8_t> in = from.row(transpose ? u : v);
+        std::memcpy(out, &in[static_cast<std::size_t>(transpose ? v : u) * Bytes], Bytes);
         out += Bytes;
       }
     }

@@ -17,7 +17,7 @@ class Worker {
  public:
   template <class Work>
   explicit Worker(Work work)
-      : thread_{[progress = progress_, work = std::move(work)]() mutable {
+      : progress_{std::make_shared<Progress>()}, thread_{[progress = progress_, work = std::move(work)]() mutable {
           work();
           progress->finish();
         }} {}
@@ -62,7 +62,7 @@ class Worker {
     bool done_ = false;
   };
 
-  std::shared_ptr<Progress> progress_ = std::make_shared<Progress>();
+  std::shared_ptr<Progress> progress_;
   std::thread thread_;
 };
 

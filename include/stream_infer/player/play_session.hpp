@@ -119,7 +119,7 @@ class PlaySession {
   struct Request {
     std::string source;
     std::optional<Rational> fps;
-    MediaTime position;
+    MediaTime position{};
     std::stop_token stop;
   };
 

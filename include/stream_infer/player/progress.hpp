@@ -31,7 +31,7 @@ struct Progress {
   [[nodiscard]] std::optional<std::chrono::seconds> left() const {
     if (!duration || speed() <= 0) return std::nullopt;
     const double rest = std::chrono::duration<double>{std::max(MediaTime{0}, *duration - position)}.count();
-    return std::chrono::seconds{static_cast<std::chrono::seconds::rep>(rest / speed() + 0.5)};
+    return std::chrono::round<std::chrono::seconds>(std::chrono::duration<double>{rest / speed()});
   }
 };
 
