@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <limits>
 
-/// Every public name's declaration. Default template arguments live here and nowhere else.
+/// The names that others need to declare, and their default template arguments.
 namespace stream_infer {
 
 // core

@@ -115,7 +115,7 @@ TEST_CASE("Times and pixels are those that the ffmpeg program writes", "[ffmpeg]
 }
 
 TEST_CASE("A long file is entered near the position", "[ffmpeg][frame_source]") {
-  const std::string container = GENERATE("mp4", "mkv", "ts", "flv");
+  const std::string container = GENERATE("mp4", "mkv", "flv");
   const std::string clip = test::make_media(
       "-f lavfi -i testsrc2=size=96x64:rate=25:duration=40 -c:v libx264 -preset ultrafast -bf 2 -g 50 -pix_fmt yuv420p",
       "long." + container);
@@ -169,6 +169,20 @@ TEST_CASE("Time never goes back: what follows a jump comes at the frame rate", "
   const std::vector<Print> frames = prints_of(twice);
   REQUIRE(frames.size() == 50);
   for (std::size_t i = 0; i < frames.size(); ++i) CHECK(frames[i].time == 40ms * static_cast<int>(i));
+}
+
+TEST_CASE("A position is exact also where the time stamps begin anew", "[ffmpeg][frame_source]") {
+  const test::TemporaryFolder folder;
+  const auto part = [](int seconds) {
+    return test::make_media("-f lavfi -i testsrc2=size=96x64:rate=25:duration=" + std::to_string(seconds) +
+                                " -c:v libx264 -g 25 -bf 2 -pix_fmt yuv420p",
+                            "part" + std::to_string(seconds) + ".ts");
+  };
+  const std::string both = one_after_the_other(folder, part(4), part(12));
+  const std::vector<Print> whole = prints_of(both);
+  REQUIRE(whole.size() == 400);
+  for (const MediaTime position : {1500ms, 3990ms, 4040ms, 6000ms, 11000ms, 12760ms, 15000ms})
+    CHECK(prints_of(both, {}, position) == from(whole, position));
 }
 
 TEST_CASE("Pictures that change their size or format in the middle are still right", "[ffmpeg][frame_source]") {

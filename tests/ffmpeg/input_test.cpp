@@ -5,10 +5,12 @@
 #include "support/files.hpp"
 #include "support/media.hpp"
 #include "support/process.hpp"
+#include "support/random.hpp"
 #include "support/stopwatch.hpp"
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <stop_token>
@@ -185,6 +187,31 @@ TEST_CASE("A stop requested before is a stop while opening", "[ffmpeg][input]") 
     CHECK(error.code() == std::errc::operation_canceled);
     CHECK(error.step() == "open");
   }
+}
+
+TEST_CASE("A stop may come at any moment of opening, the last one too", "[ffmpeg][input]") {
+  const std::string clip = test::path_of("baseline.mp4");
+  test::Random random{11};
+  const test::Stopwatch whole;
+  for (int i = 0; i < 10; ++i) static_cast<void>(open_input(clip, {}, {}));
+  const std::int64_t takes = (whole.elapsed() / 10).count();
+  int opened = 0;
+  for (int round = 0; round < 1000; ++round) {
+    std::stop_source stop;
+    const auto at =
+        std::chrono::steady_clock::now() + std::chrono::nanoseconds{random.between(takes * 7 / 10, takes * 13 / 10)};
+    std::jthread stopper{[&stop, at] {
+      while (std::chrono::steady_clock::now() < at) {}
+      stop.request_stop();
+    }};
+    try {
+      opened += open_input(clip, {}, stop.get_token()).context != nullptr ? 1 : 0;
+    } catch (const Error& error) {
+      if (error.code() != std::errc::operation_canceled) throw;
+    }
+  }
+  CHECK(opened > 0);
+  CHECK(opened < 1000);
 }
 
 TEST_CASE("Opening a pipe that nobody writes to ends with a stop, and its thread with it", "[ffmpeg][input]") {

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -179,6 +180,22 @@ TEST_CASE("An exporter that cannot send does not stop the run, and hears of it",
   CHECK(exporter.sends > 0);
   REQUIRE(exporter.errors.size() == static_cast<std::size_t>(exporter.sends));
   CHECK(exporter.errors[0].message == "line dead");
+}
+
+TEST_CASE("What could not be sent is in the report, also where the exporter has no on_error", "[inference][faults]") {
+  struct Silent {
+    void collect(const si::Record<Frames>&) {}
+    void send_all() { throw std::runtime_error{"disk full"}; }
+  };
+  const si::Mode mode = GENERATE(from_range(both_modes));
+  Silent exporter;
+  const si::RunReport report = run(exporter, Look{}, mode);
+  CHECK(report.algos[0].runs == 27);
+  CHECK(report.send_failures == 28);  // after every run, and at the end
+  CHECK(report.last_send_error == "disk full");
+  std::ostringstream text;
+  text << report;
+  CHECK_THAT(text.str(), Catch::Matchers::ContainsSubstring("sending failed 28 times (last error: disk full)"));
 }
 
 TEST_CASE("A store that comes back gets everything that was collected meanwhile", "[inference][faults]") {

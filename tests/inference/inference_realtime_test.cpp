@@ -652,7 +652,8 @@ TEST_CASE("In realtime progress is told while it goes on", "[inference][realtime
   const si::RunReport report = inference.start(
       player, {.mode = realtime, .on_progress = [&](const si::Progress& progress) { told.push_back(progress); }});
   check_adds_up(report);
-  CHECK(told.size() >= 2);  // every 200 ms, and at the end
+  CHECK(told.size() >= 2);   // every 200 ms, and at the end
+  CHECK(told.size() < 350);  // not with every frame
   CHECK(std::ranges::is_sorted(told, {}, &si::Progress::position));
   CHECK(std::ranges::count_if(told, &si::Progress::finished) == 1);
   CHECK(told.back().finished);

@@ -212,6 +212,27 @@ TEST_CASE("Offline every due runs on exactly its window", "[inference]") {
   CHECK(inference.stats()[0].runs == 4);
 }
 
+TEST_CASE("A position at the end of a gap has the dues of the full play, also where the reader seeks", "[inference]") {
+  stream_infer::test::Script script = steady_script(300, 25);
+  for (std::size_t i = 75; i < 300; ++i) script.times[i] += 3s;  // nothing between 2.96 s and 6 s
+  script.seeks = true;
+  ScriptedProducer producer{script};
+  si::FrameTracker<16> tracker;
+  si::Player player{producer, tracker};
+  Looks all, rest;
+  si::Inference whole{tracker, all, si::load_algo("a", Look{}, si::Schedule{.interval = 1s})};
+  si::Inference late{tracker, rest, si::load_algo("a", Look{}, si::Schedule{.interval = 1s})};
+  whole.start(player);
+  const si::MediaTime position = GENERATE(4000ms, 6000ms, 6001ms, 6040ms, 7000ms);
+  const si::RunReport report = late.start(player, {.position = position});
+  check_adds_up(report);
+  std::vector<si::MediaTime> expected, times;
+  for (const auto& record : all.results())
+    if (record.time >= position - 1ms) expected.push_back(record.time);
+  for (const auto& record : rest.results()) times.push_back(record.time);
+  CHECK(times == expected);
+}
+
 TEST_CASE("Offline runs are what the sentences say, over any stream and any schedules", "[inference][property]") {
   for_random_cases(500, [](Random& random) {
     const model::Source source = stream_infer::test::random_source(random, random.between(1, 100));

@@ -87,7 +87,7 @@ TEST_CASE("the latest records are kept only when asked for, and a copy follows t
   outlet.latest(copy, version);
   CHECK(copy.get<0>()->value == -3);
 
-  outlet.clear_latest();
+  outlet.begin_run();
   outlet.latest(copy, version);
   CHECK_FALSE(copy.get<0>().has_value());
 }

@@ -94,6 +94,13 @@ TEST_CASE("A source whose rate is unknown is thinned out by time alone", "[frame
   CHECK(select(source, 2).timings[0].period == 500ms);
 }
 
+TEST_CASE("Leading pictures before the start are played, but belong to no tick", "[frame_selector]") {
+  const model::Source source{{-80ms, -40ms, 0ms, 40ms, 80ms, 120ms, 160ms, 200ms}, si::Rational{25}, {1, 90'000}};
+  CHECK(select(source, {}).frames.size() == 8);
+  CHECK(select(source, 5).frames == Indices{2, 7});
+  CHECK(select(source, 5).skipped_rate == 6);
+}
+
 TEST_CASE("What is played from a position on is what the full play shows from there on", "[frame_selector]") {
   CHECK(select(steady(25, 26), 10, 310ms).frames == Indices{8, 10, 13, 15, 18, 20, 23, 25});
   CHECK(select(steady(25, 26), 10, 320ms).frames == Indices{8, 10, 13, 15, 18, 20, 23, 25});

@@ -4,6 +4,7 @@
 #include "stream_infer/tracker/frame_tracker.hpp"
 #include "support/catch.hpp"
 #include "support/model.hpp"
+#include "support/numbered_frames.hpp"
 #include "support/random.hpp"
 #include "support/random_source.hpp"
 #include "support/scripted_producer.hpp"
@@ -207,6 +208,18 @@ TEST_CASE("In realtime every frame is played at its time", "[player]") {
   player.stop();
   CHECK(times == std::vector<si::MediaTime>{0ms, 40ms, 80ms, 500ms, 501ms, 3s});
   CHECK(at == times);
+}
+
+TEST_CASE("On a clock driven by hand no time is lost before the playing thread begins", "[player]") {
+  ScriptedProducer producer{steady_script(100, 25)};
+  for (int round = 0; round < 100; ++round) {
+    Tracker tracker;
+    si::ManualClock clock;
+    si::Player player{producer, tracker, "", clock};
+    player.play_realtime();
+    clock.advance(1s);
+    CHECK(player.stats().frames_played == 26);
+  }
 }
 
 TEST_CASE("A live source is played as it comes", "[player]") {
@@ -453,6 +466,22 @@ TEST_CASE("A reader whose times do not increase fails, with both times in the re
   check_adds_up(f.player.stats());
 }
 
+TEST_CASE("A Reader that says it gave a frame and gave none fails", "[player][errors]") {
+  struct Empty {
+    struct Reader {
+      [[nodiscard]] si::SourceInfo info() const { return {}; }
+      [[nodiscard]] si::ReadStatus read(si::Frame&) { return si::ReadStatus::frame; }
+    };
+    Reader open(const std::string&, const si::OpenOptions&) { return {}; }
+  };
+  Empty producer;
+  Tracker tracker;
+  si::Player player{producer, tracker};
+  const si::Error error = error_of([&] { static_cast<void>(play_all(player)); });
+  CHECK(error.code() == si::Errc::producer_failed);
+  CHECK_THAT(error.what(), ContainsSubstring("gave none"));
+}
+
 TEST_CASE("A Player plays again after a failure", "[player]") {
   bool broken = true;
   Script script = steady_script(5, 25);
@@ -528,7 +557,7 @@ Script endless(Phase phase) {
     script.on_read = [](std::size_t next, const std::stop_token& stop) {
       if (next == 3) wait_for(stop);
     };
-  if (phase == Phase::sleeping) script.times = {0ms, 1ms, 10h};
+  if (phase == Phase::sleeping) script.times = {0ms, 1ms, 50s};
   if (phase == Phase::skipping)
     script.on_read = [](std::size_t, const std::stop_token&) { std::this_thread::sleep_for(1ms); };
   return script;
@@ -680,6 +709,49 @@ TEST_CASE("A stop before the play does not reach into it", "[player][stop]") {
   f.player.play_realtime();
   f.player.wait();
   CHECK(f.player.status().state == si::PlayState::ended);
+}
+
+TEST_CASE("A stop reaches a play as soon as that is active, whatever still has to be done", "[player][stop]") {
+  const bool by_hand = GENERATE(false, true);
+  ScriptedProducer producer{steady_script(100'000, 1000)};
+  si::FrameTracker tracker{50'000};
+  si::Player player{producer, tracker};
+  si::FramePool<> pool;
+  for (int round = 0; round < 5; ++round) {
+    tracker.begin_play();
+    for (std::uint64_t i = 0; i < tracker.capacity(); ++i)  // a full tracker takes a while to be cleared
+      REQUIRE(tracker.add_frame(stream_infer::test::numbered_frame(pool, i)));
+    std::atomic<si::MediaTime> took{};
+    std::jthread stopper{[&] {
+      while (!player.is_active()) {}
+      const Stopwatch watch;
+      player.stop();
+      took = watch.elapsed();
+    }};
+    if (by_hand) {
+      for (const auto& played : player.play()) REQUIRE(played.number < 100'000);
+    } else {
+      player.play_realtime();
+      player.wait();
+    }
+    stopper.join();
+    CHECK(player.status().state == si::PlayState::stopped);
+    CHECK(took.load() < 10s);  // the play would last 100 s
+  }
+}
+
+TEST_CASE("Stops and plays from two threads at once: no stop waits for a play that it did not end", "[player][stop]") {
+  Fixture f{steady_script(100'000, 1000)};
+  std::atomic<bool> done{false};
+  std::jthread stopper{[&] {
+    while (!done) f.player.stop();
+  }};
+  for (int i = 0; i < 300; ++i) {
+    f.player.play_realtime();
+    f.player.wait();
+    REQUIRE(f.player.status().state == si::PlayState::stopped);
+  }
+  done = true;
 }
 
 TEST_CASE("A Player that plays can be played again right after stop()", "[player][stop]") {

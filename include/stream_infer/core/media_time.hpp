@@ -51,7 +51,7 @@ using MediaTime = std::chrono::nanoseconds;
 /// Where a played frame stands in time. The due rule needs nothing else, so any thread can apply it to any frame.
 struct Timing {
   MediaTime time{};       ///< of this frame
-  MediaTime previous{};   ///< of the played frame before it; for the first one see Player
+  MediaTime previous{};   ///< of the played frame before it; for the first one, where it would be
   MediaTime start{};      ///< `previous` of the play's first frame: dues at or before it are not this play's
   MediaTime period{};     ///< 1 / play rate; 0 if the rate is unknown
   MediaTime tolerance{};  ///< ε

@@ -62,9 +62,9 @@ struct SourceStats {
 
 /// Dues that did not become runs, by cause.
 struct Misses {
-  std::uint64_t gap = 0;          ///< a gap in the stream made one frame pass several dues: it runs once
+  std::uint64_t gap = 0;          ///< a gap in the stream made one frame pass several dues, and it ran (or missed) once
   std::uint64_t warm_up = 0;      ///< the play had not yet as many frames as the window needs
-  std::uint64_t busy = 0;         ///< a later due came before the algorithm was free
+  std::uint64_t busy = 0;         ///< passed over: a later due had come before the algorithm was free
   std::uint64_t overwritten = 0;  ///< a frame of the window had left the tracker
 
   [[nodiscard]] std::uint64_t total() const { return gap + warm_up + busy + overwritten; }

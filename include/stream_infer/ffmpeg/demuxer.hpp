@@ -54,7 +54,7 @@ class Demuxer {
         damages_in_a_row_ = 0;
         last_is_cut_ = (packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
         const std::int64_t timestamp = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
-        if (timestamp != AV_NOPTS_VALUE) end_ = std::max(end_, timestamp + packet->duration);
+        if (timestamp != AV_NOPTS_VALUE) end_ = std::max(end_, av_sat_add64(timestamp, packet->duration));
         return Status::packet;
       }
       if (input_.interrupt->requested.load(std::memory_order_relaxed)) return Status::stopped;  // a lone flag
@@ -74,7 +74,8 @@ class Demuxer {
   /// Whether it is worth trying to seek.
   [[nodiscard]] bool can_seek() const {
     const AVFormatContext& context = *input_.context;
-    const bool has_times = start_known_ && (context.iformat->flags & AVFMT_NOTIMESTAMPS) == 0;
+    // Where time stamps may begin anew, the same one can stand at two places: only a reading from the start tells them.
+    const bool has_times = start_known_ && (context.iformat->flags & (AVFMT_NOTIMESTAMPS | AVFMT_TS_DISCONT)) == 0;
     // Where there is no `pb`, the format opens its files itself: an image sequence does, and can seek.
     const bool has_places = context.pb == nullptr || (context.pb->seekable & AVIO_SEEKABLE_NORMAL) != 0;
     return !live_ && !is_device_ && has_times && has_places;
@@ -83,13 +84,14 @@ class Demuxer {
   /// Goes to a key frame at or before `position`, or near it: some formats are not exact. Returns false if that fails;
   /// what has been read is lost then, too.
   [[nodiscard]] bool seek(MediaTime position) {
-    const std::int64_t target = start_ + av_rescale_q(position.count(), nanoseconds, stream_->time_base);
+    const std::int64_t target = av_sat_add64(start_, av_rescale_q(position.count(), nanoseconds, stream_->time_base));
     return av_seek_frame(input_.context.get(), stream_->index, target, AVSEEK_FLAG_BACKWARD) >= 0;
   }
 
   /// A time stamp of the video stream as media time.
   [[nodiscard]] MediaTime time_of(std::int64_t timestamp) const {
-    return MediaTime{av_rescale_q_rnd(timestamp - start_, stream_->time_base, nanoseconds, AV_ROUND_NEAR_INF)};
+    const std::int64_t since_start = av_sat_sub64(timestamp, start_);
+    return MediaTime{av_rescale_q_rnd(since_start, stream_->time_base, nanoseconds, AV_ROUND_NEAR_INF)};
   }
 
   /// Whether the stream says at which time stamp it starts.
@@ -108,10 +110,14 @@ class Demuxer {
     if (live_) return false;
     if (last_is_cut_) return true;
     if (packets && is_format("mov")) return *packets < compat::index_size(*stream_).entries;  // it knows every packet
+    if (is_format("asf")) return false;  // gives every stream the duration of the longest
     const std::optional<MediaTime> whole = stream_duration();
     if (!whole || end_ == AV_NOPTS_VALUE) return false;
     const MediaTime missing = *whole - time_of(end_);
     const MediaTime period = period_of(frame_rate().value_or(Rational{2}));
+    // These do not say how long the last picture lasts, and of a variable rate that may be long.
+    if (is_format("avi") || is_format("flv") || is_format("nut") || is_format("ogg"))
+      return missing > std::max<MediaTime>(3 * period, std::chrono::seconds{1});
     // Headers count frames and time a little differently: alone, neither is exact.
     const bool too_few = packets && stream_->nb_frames > 0 && *packets < static_cast<std::uint64_t>(stream_->nb_frames);
     return missing > (too_few ? period / 2 : 3 * period);
@@ -176,7 +182,7 @@ class Demuxer {
     const std::optional<Rational> real = rate_of(stream_->r_frame_rate);
     const std::optional<Rational> average = rate_of(stream_->avg_frame_rate);
     if (!average || !real) return average ? average : real;
-    return std::abs(average->to_double() / real->to_double() - 1) < 0.01 ? real : average;
+    return average->to_double() < 0.99 * real->to_double() ? average : real;
   }
 
   /// Some containers keep the time of a frame, rounded: 60000/1001 comes out of a Matroska as 19001/317.

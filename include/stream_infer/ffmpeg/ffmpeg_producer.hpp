@@ -22,9 +22,9 @@ namespace stream_infer {
 /// Pictures are decoded ahead of their use and converted when somebody looks at them. Several plays at once may use one
 /// producer, also from several threads.
 ///
-/// Of several video streams it plays the one that FFmpeg takes for the best: the one marked as default, else the one whose
-/// bit rate the container gives as the highest, else the first. Pictures keep the pixels that were coded: those of an anamorphic video are not made square, and those
-/// of an interlaced one are not taken apart (SourceInfo::interlaced).
+/// Of several video streams it plays the one that FFmpeg takes for the best: the one marked as default, else the one
+/// whose bit rate the container gives as the highest, else the first. Pictures keep the pixels that were coded: those of
+/// an anamorphic video are not made square, and those of an interlaced one are not taken apart (SourceInfo::interlaced).
 class FFmpegProducer {
  public:
   using Reader = FFmpegReader;

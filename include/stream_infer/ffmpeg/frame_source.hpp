@@ -126,7 +126,9 @@ class FrameSource {
   bool feed() {
     switch (read_packet()) {
       case Demuxer::Status::stopped: return false;
-      case Demuxer::Status::end: static_cast<void>(decoder().send(nullptr)); return true;
+      case Demuxer::Status::end:
+        if (!decoder().send(nullptr)) count_error();
+        return true;
       case Demuxer::Status::damaged: count_error(); return true;
       case Demuxer::Status::packet: break;
     }

@@ -133,7 +133,8 @@ inline void open_now(Input& input, const std::string& source, const FFmpegOption
     std::exception_ptr error;
   };
   const auto opening = std::make_shared<Opening>();
-  const std::stop_callback interrupt{stop, [&opening] { opening->input.interrupt->requested.store(true); }};
+  // its own share of the flag: a stop may come while `input` is being handed to the caller
+  const std::stop_callback interrupt{stop, [flag = opening->input.interrupt] { flag->requested.store(true); }};
   Worker worker{[opening, source, options] {
     try {
       detail::open_now(opening->input, source, options);

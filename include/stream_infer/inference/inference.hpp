@@ -84,7 +84,8 @@ class Inference {
   /// Plays and runs until the source ends or the player is stopped.
   ///
   /// Offline it is serial: every due runs, on this thread, before the next frame. In realtime every algorithm has a
-  /// thread of its own, so none delays another or the playing.
+  /// thread of its own, so none delays another or the playing. A run() that has begun is never cut short: start() returns
+  /// when the last one has, also after a Player::stop(), which itself does not wait for them.
   /// \throws Error  if the source cannot be opened or fails for good; results made before that have been exported, and
   ///                report() tells of them. Without any effect: if the player plays already, or into another tracker
   template <class PlayerT>
@@ -92,7 +93,7 @@ class Inference {
     check(player);
     const auto begin = std::chrono::steady_clock::now();
     lanes_.for_each([]<std::size_t I>(auto& lane) { lane.reset_stats(); });
-    outlet_.clear_latest();
+    outlet_.begin_run();
     process_skipped_ = 0;
     const auto conclude = [&] {
       outlet_.send_all();
@@ -100,6 +101,8 @@ class Inference {
                           .end = player.status().state,
                           .source = player.stats(),
                           .algos = stats(),
+                          .send_failures = outlet_.send_failures(),
+                          .last_send_error = outlet_.last_send_error(),
                           .process_skipped = process_skipped_,
                           .media_time = std::max(MediaTime{0}, player.current_time() - options.position),
                           .wall_time = std::chrono::steady_clock::now() - begin};
@@ -245,6 +248,7 @@ class Inference {
     Latest latest;
     std::uint64_t version = 0;
     std::uint64_t next = 0;
+    TimePoint told = begin;
     for (bool active = true; active;) {
       const std::uint64_t interrupts = tracker_->interrupts();
       active = player.is_active();  // before the frames are looked at: after the last look no frame can come
@@ -257,7 +261,10 @@ class Inference {
         outlet_.latest(latest, version);
         hook_(frame, latest);
       }
-      if (options.on_progress && active) tell(options, player, begin, false);
+      if (options.on_progress && active && std::chrono::steady_clock::now() - told >= progress_period) {
+        told = std::chrono::steady_clock::now();
+        tell(options, player, begin, false);
+      }
       const std::uint64_t awaited = hook_ ? next : std::numeric_limits<std::uint64_t>::max();
       if (!active) continue;
       if (options.on_progress)

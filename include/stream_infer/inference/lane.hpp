@@ -78,7 +78,9 @@ class Lane {
   template <std::size_t I, class Tracker, class Outlet>
   bool catch_up(const Tracker& tracker, Outlet& outlet) {
     Frame due;
-    return find_latest(tracker, due) && take<I>(due, due.timing(), tracker, outlet);
+    if (!find_latest(tracker, due)) return false;
+    account(due.index(), due.timing(), rule_.dues_at(due.timing()));
+    return run_due<I>(due, tracker, outlet);
   }
 
   /// Counts the dues that have come up since the last call as passed over.
@@ -132,18 +134,19 @@ class Lane {
   /// overwritten unseen, counts them.
   template <class Tracker>
   bool find_latest(const Tracker& tracker, Frame& due) {
-    follow_play(tracker);
-    const std::uint64_t end = tracker.end();
+    std::uint64_t end = 0;
     Frame oldest;
-    for (std::uint64_t i = end; i > next_; --i) {
-      Frame frame = tracker.frame(i - 1);
-      if (!frame) break;
-      if (due_at(frame)) {
-        due = std::move(frame);
-        return true;
+    do {
+      follow_play(tracker);
+      end = tracker.end();
+      due = oldest = Frame{};
+      for (std::uint64_t i = end; i > next_ && !due; --i) {
+        Frame frame = tracker.frame(i - 1);
+        if (!frame) break;
+        (due_at(frame) ? due : oldest) = std::move(frame);
       }
-      oldest = std::move(frame);
-    }
+    } while (tracker.play() != play_);  // another play began meanwhile: frames of both may have been seen
+    if (due) return true;
     if (!oldest) return false;  // nothing new, or the writer laps us: the next look will find frames
     const std::uint64_t before = rule_.dues_before(oldest.index(), oldest.timing());
     if (before > accounted_) {

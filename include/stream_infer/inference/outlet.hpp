@@ -48,7 +48,8 @@ class Outlet {
       try {
         exporter_->send_all();
       } catch (...) {
-        report(RunError{{}, 0, Name{"exporter"}, {}, std::current_exception()});
+        ++send_failures_;
+        last_send_error_ = report(RunError{{}, 0, Name{"exporter"}, {}, std::current_exception()});
       }
     }
   }
@@ -60,11 +61,23 @@ class Outlet {
 
   void keep_latest() { keep_latest_ = true; }
 
-  /// Forgets the latest records: a new run begins.
-  void clear_latest() {
+  /// How often send_all() threw in this run, and what it said last.
+  [[nodiscard]] std::uint64_t send_failures() const {
+    const std::lock_guard lock{mutex_};
+    return send_failures_;
+  }
+  [[nodiscard]] std::string last_send_error() const {
+    const std::lock_guard lock{mutex_};
+    return last_send_error_;
+  }
+
+  /// A new run: forgets the latest records, and counts from nothing.
+  void begin_run() {
     const std::lock_guard lock{mutex_};
     latest_ = Latest{};
     ++version_;
+    send_failures_ = 0;
+    last_send_error_.clear();
   }
 
   /// Brings `copy` up to date, if it is not.
@@ -91,6 +104,8 @@ class Outlet {
   mutable std::mutex mutex_;
   bool keep_latest_ = false;
   std::uint64_t version_ = 1;
+  std::uint64_t send_failures_ = 0;
+  std::string last_send_error_;
   Latest latest_;
 };
 

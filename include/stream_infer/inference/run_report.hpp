@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <ostream>
+#include <string>
 #include <vector>
 
 namespace stream_infer {
@@ -24,6 +25,8 @@ struct RunReport {
   PlayState end = PlayState::idle;  ///< ended, stopped or failed
   SourceStats source{};
   std::vector<AlgoStats> algos{};        ///< in the order of loading
+  std::uint64_t send_failures = 0;       ///< how often the exporter's send_all() threw
+  std::string last_send_error{};         ///< what it said the last time
   std::uint64_t process_skipped = 0;     ///< realtime: played frames that the process hook was too slow to see
   MediaTime media_time{};                ///< media time played through: of the last frame, less the start position
   std::chrono::nanoseconds wall_time{};  ///< from start() to its end, opening included
@@ -41,6 +44,9 @@ inline std::ostream& operator<<(std::ostream& out, const RunReport& report) {
   out << to_string(report.end) << " after " << to_hms_ms(report.media_time) << " of video in " << took << '\n'
       << report.source << '\n';
   for (const AlgoStats& algo : report.algos) out << algo << '\n';
+  if (report.send_failures != 0)
+    out << "exporter: sending failed " << report.send_failures << " times (last error: " << report.last_send_error
+        << ")\n";
   if (report.process_skipped != 0) out << "process hook: " << report.process_skipped << " frames skipped\n";
   return out;
 }

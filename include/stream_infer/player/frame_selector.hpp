@@ -37,10 +37,11 @@ class FrameSelector {
       throw Error{Errc::invalid_argument, "play", source, "the position must not be negative"};
   }
 
-  /// Where the reader should start: one tick before the one that the position falls into. So that tick, and the frame that
-  /// is played before it, are seen from their beginning.
+  /// Where the reader should start: far enough before the position that the frame played before the first one is seen,
+  /// without which a gap that ends at the position would be taken for a period. With a play rate that is one tick before
+  /// the tick that the position falls into, so that both are seen from their beginning.
   [[nodiscard]] static MediaTime open_at(std::optional<Rational> fps, MediaTime position) {
-    if (!fps || position <= MediaTime{0}) return position;
+    if (!fps) return std::max(MediaTime{0}, position - std::chrono::seconds{1});  // more than any ε
     const detail::int128 tick = detail::floor_div(detail::int128{position.count()} * fps->num(), scale(*fps)) - 1;
     const detail::int128 start = detail::floor_div(tick * scale(*fps), fps->num());
     return std::max(MediaTime{0}, MediaTime{static_cast<std::int64_t>(start)});
@@ -55,7 +56,7 @@ class FrameSelector {
     if (thins_) {
       const detail::int128 slot =
           detail::floor_div((detail::int128{time.count()} + tolerance_.count()) * rate_.num(), scale(rate_));
-      chosen = slot > last_slot_;
+      chosen = slot > last_slot_ && slot >= 0;  // tick 0 is the first: leading pictures may lie before the start
       if (chosen) last_slot_ = slot;
     }
     if (position_ > MediaTime{0} && time < position_ - tolerance_) {

@@ -143,6 +143,8 @@ class PlaySession {
     for (;;) {
       const ReadStatus status = reader_.read(frame);
       if (status != ReadStatus::frame) return status;
+      if (!frame)
+        throw Error{Errc::producer_failed, "read", name_, "the Reader said that it gave a frame, and gave none"};
       check_order(frame);
       count(monitor_->seen);
       switch (selector_.offer(frame.time())) {

@@ -69,12 +69,14 @@ class Player {
   void play_realtime(std::optional<Rational> fps = {}, MediaTime position = {}, OnFrame on_frame = {}) {
     const std::lock_guard lock{thread_mutex_};
     const std::stop_token stop = begin(position);
+    clock_.begin_work();  // here, so that a clock driven by hand cannot run ahead of a thread that has not begun
     try {
       FrameSelector::check(fps, position, redact(source_));
       thread_ = std::thread{
           [this, fps, position, stop, on_frame = std::move(on_frame)] { run_realtime(fps, position, stop, on_frame); }};
     } catch (...) {
       const Error error = detail::current_error("play", redact(source_));
+      clock_.end_work();
       finish_failed(error, stop);
       throw error;
     }
@@ -88,7 +90,11 @@ class Player {
       stop_source_.request_stop();
     }
     if (playing_thread_.load() == std::this_thread::get_id()) return;
-    const std::lock_guard lock{thread_mutex_};
+    const std::lock_guard lock{thread_mutex_};  // no other play can begin from here on
+    {
+      const std::lock_guard stop_lock{stop_mutex_};
+      stop_source_.request_stop();  // of a play that began since we asked
+    }
     if (thread_.joinable()) thread_.join();
   }
 
@@ -129,11 +135,15 @@ class Player {
   std::stop_token begin(MediaTime position) {
     if (is_active()) throw Error{Errc::busy, "play", redact(source_), "this Player plays already: stop() it first"};
     if (thread_.joinable()) thread_.join();  // it has ended
-    monitor_.begin(position);
+    std::stop_token stop;
+    {
+      const std::lock_guard lock{stop_mutex_};
+      stop_source_ = std::stop_source{};
+      stop = stop_source_.get_token();
+    }
+    monitor_.begin(position);  // from here on the play is active: a stop() must reach it
     tracker_->begin_play();
-    const std::lock_guard lock{stop_mutex_};
-    stop_source_ = std::stop_source{};
-    return stop_source_.get_token();
+    return stop;
   }
 
   typename Session::Request request(std::optional<Rational> fps, MediaTime position,
@@ -152,7 +162,6 @@ class Player {
   void run_realtime(std::optional<Rational> fps, MediaTime position, const std::stop_token& stop,
                     const OnFrame& on_frame) {
     playing_thread_.store(std::this_thread::get_id());
-    clock_.begin_work();
     try {
       Session session{*producer_, *tracker_, monitor_, request(fps, position, stop)};
       const ReadStatus last = play_all(session, stop, on_frame);

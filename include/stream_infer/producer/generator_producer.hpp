@@ -26,12 +26,11 @@ struct GeneratorOptions {
 namespace detail {
 
 template <class F>
-concept FillsImage = std::is_invocable_r_v<bool, F&, std::uint64_t, ImageSpan> &&
-                     std::same_as < std::invoke_result_t<F&, std::uint64_t, ImageSpan>,
+concept FillsImage = std::is_same_v < std::invoke_result_t<F&, std::uint64_t, ImageSpan>,
 bool > ;
 
 template <class F>
-concept FillsTimedImage = std::same_as<std::invoke_result_t<F&, std::uint64_t, ImageSpan>, std::optional<MediaTime>>;
+concept FillsTimedImage = std::is_same_v<std::invoke_result_t<F&, std::uint64_t, ImageSpan>, std::optional<MediaTime>>;
 
 }  // namespace detail
 
