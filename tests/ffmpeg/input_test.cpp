@@ -192,14 +192,16 @@ TEST_CASE("A stop requested before is a stop while opening", "[ffmpeg][input]") 
 TEST_CASE("A stop may come at any moment of opening, the last one too", "[ffmpeg][input]") {
   const std::string clip = test::path_of("baseline.mp4");
   test::Random random{11};
-  const test::Stopwatch whole;
-  for (int i = 0; i < 10; ++i) static_cast<void>(open_input(clip, {}, {}));
-  const std::int64_t takes = (whole.elapsed() / 10).count();
+  std::int64_t takes = 0;  // opening, in nanoseconds
+  for (int i = 0; i < 10; ++i) {
+    const test::Stopwatch stopwatch;
+    static_cast<void>(open_input(clip, {}, {}));
+    takes = std::chrono::nanoseconds{stopwatch.elapsed()}.count();
+  }
   int opened = 0;
   for (int round = 0; round < 1000; ++round) {
     std::stop_source stop;
-    const auto at =
-        std::chrono::steady_clock::now() + std::chrono::nanoseconds{random.between(takes * 7 / 10, takes * 13 / 10)};
+    const auto at = std::chrono::steady_clock::now() + std::chrono::nanoseconds{random.between(takes / 2, takes * 2)};
     std::jthread stopper{[&stop, at] {
       while (std::chrono::steady_clock::now() < at) {}
       stop.request_stop();

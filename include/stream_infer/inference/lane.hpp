@@ -143,7 +143,10 @@ class Lane {
       for (std::uint64_t i = end; i > next_ && !due; --i) {
         Frame frame = tracker.frame(i - 1);
         if (!frame) break;
-        (due_at(frame) ? due : oldest) = std::move(frame);
+        if (due_at(frame))
+          due = std::move(frame);
+        else
+          oldest = std::move(frame);
       }
     } while (tracker.play() != play_);  // another play began meanwhile: frames of both may have been seen
     if (due) return true;
