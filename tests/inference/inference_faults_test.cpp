@@ -4,6 +4,7 @@
 #include "stream_infer/player/player.hpp"
 #include "stream_infer/tracker/frame_tracker.hpp"
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/runs.hpp"
 #include "support/scripted_producer.hpp"
 #include "support/stopwatch.hpp"
@@ -25,6 +26,7 @@ namespace si = stream_infer;
 using namespace std::chrono_literals;
 using stream_infer::test::at_best;
 using stream_infer::test::check_adds_up;
+using stream_infer::test::error_of;
 using stream_infer::test::eventually;
 using stream_infer::test::Frames;
 using stream_infer::test::Look;
@@ -95,17 +97,6 @@ std::string reason_of(const std::exception_ptr& exception) {
   } catch (int number) {
     return std::to_string(number);
   }
-}
-
-template <class Call>
-si::Error error_of(Call call) {
-  try {
-    call();
-  } catch (const si::Error& error) {
-    return error;
-  }
-  FAIL("it did not throw an Error");
-  throw;
 }
 
 const auto both_modes = {si::Mode::offline, si::Mode::realtime};

@@ -5,6 +5,7 @@
 #include "stream_infer/producer/generator_producer.hpp"
 #include "stream_infer/tracker/frame_tracker.hpp"
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/model.hpp"
 #include "support/random.hpp"
 #include "support/random_source.hpp"
@@ -27,6 +28,7 @@ namespace si = stream_infer;
 namespace model = stream_infer::test::model;
 using namespace std::chrono_literals;
 using stream_infer::test::check_adds_up;
+using stream_infer::test::error_of;
 using stream_infer::test::for_random_cases;
 using stream_infer::test::Frames;
 using stream_infer::test::Look;
@@ -52,18 +54,6 @@ std::vector<T> values(const si::MemoryExporter<T>& exporter) {
   std::vector<T> out;
   for (const si::Record<T>& record : exporter.results()) out.push_back(record.value);
   return out;
-}
-
-/// The Error that a call throws.
-template <class Call>
-si::Error error_of(Call call) {
-  try {
-    call();
-  } catch (const si::Error& error) {
-    return error;
-  }
-  FAIL("it did not throw an Error");
-  throw;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "stream_infer/core/manual_clock.hpp"
 #include "stream_infer/tracker/frame_tracker.hpp"
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/model.hpp"
 #include "support/numbered_frames.hpp"
 #include "support/random.hpp"
@@ -28,6 +29,7 @@ namespace model = stream_infer::test::model;
 using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
 using stream_infer::test::at_best;
+using stream_infer::test::error_of;
 using stream_infer::test::eventually;
 using stream_infer::test::for_random_cases;
 using stream_infer::test::Random;
@@ -59,18 +61,6 @@ std::vector<std::size_t> play_all(P& player, std::optional<si::Rational> fps = {
   std::vector<std::size_t> out;
   for (const auto& played : player.play(fps, position)) out.push_back(source_index(played.frame));
   return out;
-}
-
-/// The Error that a call throws.
-template <class Call>
-si::Error error_of(Call call) {
-  try {
-    call();
-  } catch (const si::Error& error) {
-    return error;
-  }
-  FAIL("it did not throw an Error");
-  throw;
 }
 
 void check_adds_up(const si::SourceStats& stats) {
