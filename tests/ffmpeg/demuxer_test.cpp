@@ -136,7 +136,8 @@ TEST_CASE("A source without pictures has no video stream", "[ffmpeg][demuxer]") 
 }
 
 TEST_CASE("Cover art beside a video is not played", "[ffmpeg][demuxer]") {
-  const std::string picture = test::make_media("-f lavfi -i testsrc2=size=200x200:duration=1 -frames:v 1", "large_cover.png");
+  const std::string picture =
+      test::make_media("-f lavfi -i testsrc2=size=200x200:duration=1 -frames:v 1", "large_cover.png");
   const std::string clip = test::make_media("-i '" + picture + "' -i '" + test::path_of("baseline.mp4") +
                                                 "' -map 0 -map 1 -c copy -disposition:v:0 attached_pic",
                                             "with_cover.mp4");

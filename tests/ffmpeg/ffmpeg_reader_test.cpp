@@ -207,7 +207,7 @@ TEST_CASE("A reader can go at any time, with its queue full, empty or in between
     if (round % 2 == 0) CHECK(eventually([&] { return reader->counters()->frames_decoded >= most_ahead; }));
     const Stopwatch stopwatch;
     reader.reset();
-    CHECK(stopwatch.elapsed() < 200ms);
+    CHECK(stopwatch.elapsed() < test::soon);
   }
 }
 
@@ -223,10 +223,10 @@ TEST_CASE("A stop ends a play in the middle", "[ffmpeg][ffmpeg_reader]") {
 TEST_CASE("Opening a silent source ends with a stop, soon", "[ffmpeg][ffmpeg_reader]") {
   const test::TemporaryFolder folder;
   const std::size_t threads = test::count_threads();
-  CHECK(stop_while_opening(make_fifo(folder)) < 200ms);
+  CHECK(stop_while_opening(make_fifo(folder)) < test::soon);
   {
     const test::SilentServer server{{}};
-    CHECK(stop_while_opening(server.url()) < 200ms);
+    CHECK(stop_while_opening(server.url()) < test::soon);
     CHECK(eventually([&] { return test::count_threads() == threads + 1; }));  // the server's
   }
   CHECK(eventually([&] { return test::count_threads() == threads; }));
@@ -241,11 +241,11 @@ TEST_CASE("Reading a pipe that goes silent ends with a stop, soon", "[ffmpeg][ff
   std::optional<FFmpegReader> reader{std::in_place, path, FFmpegOptions{.options = {{"probesize", "8000"}}},
                                      OpenOptions{.stop = stop.get_token()}};
   std::uint64_t frames = 0;
-  CHECK(stop_when_silent(*reader, stop, frames) < 200ms);
+  CHECK(stop_when_silent(*reader, stop, frames) < test::soon);
   CHECK(frames > 20);
   const Stopwatch stopwatch;
   reader.reset();
-  CHECK(stopwatch.elapsed() < 200ms);
+  CHECK(stopwatch.elapsed() < test::soon);
   CHECK(eventually([&] { return test::count_threads() == threads + 1; }));  // the writer's
 }
 
@@ -256,11 +256,11 @@ TEST_CASE("Reading a server that goes silent ends with a stop, soon", "[ffmpeg][
                                      OpenOptions{.stop = stop.get_token()}};
   CHECK(reader->info().live);
   std::uint64_t frames = 0;
-  CHECK(stop_when_silent(*reader, stop, frames) < 200ms);
+  CHECK(stop_when_silent(*reader, stop, frames) < test::soon);
   CHECK(frames > 20);
   const Stopwatch stopwatch;
   reader.reset();
-  CHECK(stopwatch.elapsed() < 200ms);
+  CHECK(stopwatch.elapsed() < test::soon);
 }
 
 TEST_CASE("Destroying a reader of a silent source takes no longer than a stop", "[ffmpeg][ffmpeg_reader]") {
@@ -271,7 +271,7 @@ TEST_CASE("Destroying a reader of a silent source takes no longer than a stop", 
   REQUIRE(reader->read(frame) == ReadStatus::frame);
   const Stopwatch stopwatch;
   reader.reset();
-  CHECK(stopwatch.elapsed() < 200ms);
+  CHECK(stopwatch.elapsed() < test::soon);
 }
 
 TEST_CASE("A read that cannot be interrupted is left behind, with all that it uses", "[ffmpeg][ffmpeg_reader]") {
@@ -289,10 +289,10 @@ TEST_CASE("A read that cannot be interrupted is left behind, with all that it us
     REQUIRE(reader->read(frame) == ReadStatus::frame);
     frames.push_back(frame);
     std::uint64_t count = 0;
-    CHECK(stop_when_silent(*reader, stop, count) < 100ms);
+    CHECK(stop_when_silent(*reader, stop, count) < test::soon);
     const Stopwatch stopwatch;
     reader.reset();
-    CHECK(stopwatch.elapsed() < 200ms);
+    CHECK(stopwatch.elapsed() < test::soon);
   }
   CHECK(test::count_threads() >= threads + 2);  // the writer's, and the one that was left
   for (const Frame& frame : frames) CHECK_FALSE(frame.image().empty());

@@ -82,7 +82,7 @@ TEST_CASE("Waiting for the writer of a named pipe ends with a stop", "[ffmpeg][f
   const test::Stopwatch stopwatch;
   Descriptor reader;
   CHECK(ffmpeg::open_fifo(path, stop, reader) == AVERROR_EXIT);
-  CHECK(stopwatch.elapsed() < 200ms);
+  CHECK(stopwatch.elapsed() < test::soon);
   stopper.join();
 }
 

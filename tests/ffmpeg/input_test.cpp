@@ -228,7 +228,7 @@ TEST_CASE("Opening a pipe that nobody writes to ends with a stop, and its thread
     }};
     CHECK_THROWS_AS(open_input(path, {}, stop.get_token()), Error);
     stopper.join();
-    CHECK(stopped->elapsed() < 200ms);
+    CHECK(stopped->elapsed() < test::soon);
   }
   CHECK(test::eventually([&] { return test::count_threads() == threads; }));
   CHECK(test::eventually([&] { return test::count_descriptors() == descriptors; }));
@@ -249,7 +249,7 @@ TEST_CASE("Opening that cannot be interrupted is left behind", "[ffmpeg][input]"
   // By this name FFmpeg opens it itself, and waits where no stop can reach it.
   CHECK_THROWS_AS(open_input("file:" + path, {}, stop.get_token()), Error);
   stopper.join();
-  CHECK(stopped->elapsed() < 200ms);
+  CHECK(stopped->elapsed() < test::soon);
   CHECK(test::count_threads() == threads + 1);
 
   const ffmpeg::Descriptor writer{::open(path.c_str(), O_WRONLY | O_NONBLOCK)};  // now it is let
