@@ -13,6 +13,7 @@
 using namespace std::chrono_literals;
 using stream_infer::ffmpeg::Worker;
 using stream_infer::test::eventually;
+using stream_infer::test::soon;
 using stream_infer::test::Stopwatch;
 
 TEST_CASE("What a worker wrote is there when its work is done", "[ffmpeg][worker]") {
