@@ -54,7 +54,9 @@ fi
 say "camera_health: $video, $mode"
 build/examples/examples/camera_health "$video" "$mode"
 
-say "quick_start: the first 5 seconds, offline"
 first=build/examples/clips/first.mkv
 quietly build/examples/cut.log ffmpeg -nostdin -loglevel error -y -t 5 -i "$video" -map 0:v:0 -c copy "$first"
+say "quick_start: the first 5 seconds, offline"
 build/examples/examples/quick_start "$first" offline
+say "quick_start: the same, in realtime: the same results, at the stream's pace"
+build/examples/examples/quick_start "$first" realtime
