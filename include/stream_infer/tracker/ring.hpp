@@ -35,6 +35,7 @@ class Ring {
       : capacity_{capacity},
         nodes_{std::make_unique<Node[]>(capacity + spares)},
         slots_{std::make_unique<Slot[]>(capacity)},
+        held_{std::make_unique<Node*[]>(capacity)},
         free_{std::make_unique<Node*[]>(capacity + spares)},
         lent_{std::make_unique<Node*[]>(capacity + spares)} {
     for (std::size_t i = 0; i < capacity + spares; ++i) {
@@ -57,12 +58,17 @@ class Ring {
     if (node == nullptr) return false;
     node->value.set(std::move(value));
     node->index.set(next_);
+    const std::size_t slot = next_ % capacity_;
+    retire(slot);  // before the stores, which a locked operation after them would wait for
     // release: who pins this node sees the value and the index
     node->pins.store(1, std::memory_order_release);
-    replace(next_ % capacity_, node);
+    // relaxed: `end_` publishes the slot, and its node's pins the node
+    slots_[slot].store(node, std::memory_order_relaxed);
+    held_[slot] = node;
     ++next_;
     // release: who sees this end finds the node in its slot, pinned by the ring
     end_.store(next_, std::memory_order_release);
+    prefetch_next();
     return true;
   }
 
@@ -70,7 +76,11 @@ class Ring {
   void clear() {
     end_.store(0, std::memory_order_relaxed);  // publishes nothing: who still has the old end finds values or none
     next_ = 0;
-    for (std::size_t i = 0; i < capacity_; ++i) replace(i, nullptr);
+    for (std::size_t slot = 0; slot < capacity_; ++slot) {
+      retire(slot);
+      // relaxed: whoever learns of the new play learns of this. A node that a reader still holds must not be found again
+      slots_[slot].store(nullptr, std::memory_order_relaxed);
+    }
   }
 
   /// One more than the newest value's number; 0 if there is none.
@@ -113,16 +123,27 @@ class Ring {
     return false;
   }
 
-  void replace(std::size_t slot, Node* with) {
-    Node* const old = slots_[slot].load(std::memory_order_relaxed);  // only this thread writes slots
-    // relaxed: `end_` publishes the slot, and its node's pins the node
-    slots_[slot].store(with, std::memory_order_relaxed);
+  /// Lets go of the node in `slot`. Until something else is put there, readers find a free node, or one in its next life.
+  void retire(std::size_t slot) {
+    Node* const old = std::exchange(held_[slot], nullptr);
     if (old == nullptr) return;
     // acquire: if nobody else holds it, the readers' looks at the node are over and it can be emptied
     if (old->pins.fetch_sub(1, std::memory_order_acquire) == 1)
       reclaim(old);
     else
       lent_[lent_size_++] = old;
+  }
+
+  /// Readers on other processors were the last to write to what the next calls retire. Asks for it now, so that it is here
+  /// when they come: the next call's value, and the node of the one after that, since the one leads to the other.
+  /// (Inlined by force: GCC takes a function that only prefetches for one without effect.)
+  [[gnu::always_inline]] void prefetch_next() const {
+    if (const Node* node = held_[next_ % capacity_]) prefetch(node->value.get());
+    if (const Node* node = held_[(next_ + 1) % capacity_]) __builtin_prefetch(node, 1);
+  }
+
+  [[gnu::always_inline]] static void prefetch(const T& value) {
+    if constexpr (requires { prefetch_for_writing(value); }) prefetch_for_writing(value);
   }
 
   /// A node that nobody holds, or null.
@@ -150,8 +171,9 @@ class Ring {
   const std::unique_ptr<Slot[]> slots_;
 
   // The writer's own.
-  alignas(false_sharing_range) std::unique_ptr<Node*[]> free_;  // pinned by nobody
-  std::unique_ptr<Node*[]> lent_;  // out of their slots, but a reader held them when last seen
+  alignas(false_sharing_range) std::unique_ptr<Node*[]> held_;  // in the slots, which are in the readers' caches
+  std::unique_ptr<Node*[]> free_;                               // pinned by nobody
+  std::unique_ptr<Node*[]> lent_;                               // retired, but a reader held them when last seen
   std::size_t free_size_ = 0;
   std::size_t lent_size_ = 0;
   std::uint64_t next_ = 0;

@@ -147,6 +147,23 @@ struct Clear : OneWriter<Clear<Readers>, Readers> {
   }
 };
 
+/// Who sees that all was dropped finds nothing, also what another reader still holds.
+struct Forget : OneWriter<Forget> {
+  static constexpr const char* name = "dropped while held";
+  Ring ring{1, 1};
+  RelacySync::atomic<bool> dropped{false};
+
+  void write() {
+    ring.push(value_of(0, 0));
+    ring.clear();
+    dropped.store(true, std::memory_order_release);
+  }
+  void read_some() {
+    const bool nothing = dropped.load(std::memory_order_acquire);
+    check(!read(ring, 0) || !nothing, "a value that was dropped");
+  }
+};
+
 }  // namespace
 
 int main() {
@@ -159,6 +176,7 @@ int main() {
   models.random<Latest>(250'000);
   models.random<Window>(250'000);
   models.random<Clear<2>>(250'000);
+  models.random<Forget>(250'000);
   models.all<Replace<1, 1, 2, 1>>();
   models.bound<Publish>(3);
   models.bound<Replace<1, 0, 2>>(3);
@@ -167,6 +185,7 @@ int main() {
   models.bound<Replace<2, 2, 3>>(2);
   models.bound<Latest>(1);
   models.bound<Window>(2);
+  models.bound<Forget>(3);
   models.bound<Clear<1>>(3);
   models.bound<Clear<2>>(1);
   return models.result();
