@@ -60,7 +60,7 @@ class Decoder {
     if (code == AVERROR(EAGAIN)) return Status::hungry;
     if (code == AVERROR_EOF) return Status::end;
     if (!succeeded(code)) return Status::error;
-    if (frame.pts != AV_NOPTS_VALUE && std::ranges::find(cut_, frame.pts) != cut_.end())
+    if (frame.pts != AV_NOPTS_VALUE && std::find(cut_.begin(), cut_.end(), frame.pts) != cut_.end())
       frame.flags |= AV_FRAME_FLAG_CORRUPT;
     return Status::frame;
   }

@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -189,9 +188,12 @@ class Demuxer {
   [[nodiscard]] static std::optional<Rational> rate_of(AVRational told) {
     if (told.num <= 0 || told.den <= 0) return std::nullopt;
     const Rational rate{told.num, told.den};
-    const auto rounded = [&rate](double unit) { return std::int64_t{std::llround(rate.to_double() / unit)}; };
-    for (const Rational exact : {Rational{rounded(1)}, Rational{1000 * rounded(1000. / 1001), 1001}})
-      if (std::abs(exact.to_double() / rate.to_double() - 1) < 1e-6) return exact;
+    for (const std::int64_t den : {1, 1001}) {
+      const std::int64_t unit = den == 1 ? 1 : 1000;  // n / 1 or n * 1000 / 1001
+      const std::int64_t n = (2 * rate.num() * den / unit + rate.den()) / (2 * rate.den());
+      const double ratio = Rational{n * unit, den}.to_double() / rate.to_double();
+      if (ratio > 1 - 1e-6 && ratio < 1 + 1e-6) return Rational{n * unit, den};
+    }
     return rate;
   }
 
@@ -252,8 +254,8 @@ class Demuxer {
     const auto is = [scheme](std::string_view name) { return scheme == name; };
     constexpr std::array always{"rtsp", "rtsps", "rtp", "udp", "srt", "sdp"};
     constexpr std::array if_endless{"http", "https", "rtmp", "rtmps", "rtmpt", "rtmpe", "tcp", "tls", "hls"};
-    if (std::ranges::any_of(always, is)) return true;
-    return std::ranges::any_of(if_endless, is) && input_.context->duration <= 0;
+    if (std::any_of(always.begin(), always.end(), is)) return true;
+    return std::any_of(if_endless.begin(), if_endless.end(), is) && input_.context->duration <= 0;
   }
 
   std::string name_;

@@ -189,7 +189,7 @@ class Lane {
       return false;
     }
     run<I>(last, outlet);
-    std::ranges::fill(window_, Frame{});  // keep no pixels alive between runs
+    for (Frame& frame : window_) frame = Frame{};  // keep no pixels alive between runs
     return true;
   }
 

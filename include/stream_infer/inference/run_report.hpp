@@ -4,7 +4,6 @@
 #include "stream_infer/core/stats.hpp"
 #include "stream_infer/player/play_status.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -32,7 +31,9 @@ struct RunReport {
   std::chrono::nanoseconds wall_time{};  ///< from start() to its end, opening included
 
   [[nodiscard]] bool adds_up() const {
-    return source.adds_up() && std::ranges::all_of(algos, [](const AlgoStats& algo) { return algo.adds_up(); });
+    for (const AlgoStats& algo : algos)
+      if (!algo.adds_up()) return false;
+    return source.adds_up();
   }
 };
 
