@@ -6,6 +6,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . cmake/install_packages.sh
 
+trap 'exit 130' INT  # one Ctrl-C ends all of it, also while a program is ending in good order
+
 video=${1:-}
 mode=${2:-offline}
 case $mode in

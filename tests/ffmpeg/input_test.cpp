@@ -92,6 +92,12 @@ TEST_CASE("What is not there is an error", "[ffmpeg][input]") {
   CHECK_THAT(error.what(), ContainsSubstring("No such file or directory"));
 }
 
+TEST_CASE("Without a source the error says so", "[ffmpeg][input]") {
+  const Error error = error_of("");
+  CHECK(error.code() == Errc::invalid_argument);
+  CHECK_THAT(error.what(), ContainsSubstring("no source was given"));
+}
+
 TEST_CASE("What may not be read is an error", "[ffmpeg][input]") {
   const test::TemporaryFolder folder;
   const std::string path = folder.file("secret.mp4", test::read_file(test::path_of("baseline.mp4")));

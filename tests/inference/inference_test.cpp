@@ -84,6 +84,17 @@ TEST_CASE("Two algorithms of one name are refused", "[inference]") {
   CHECK(error.source() == "head");
 }
 
+TEST_CASE("An algorithm without a name is refused", "[inference]") {
+  si::FrameTracker<8> tracker;
+  Looks exporter;
+  const si::Error error = error_of([&] {
+    si::Inference inference{tracker, exporter, si::load_algo("head", Look{}, si::Schedule{}),
+                            si::load_algo("", Look{}, si::Schedule{})};
+  });
+  CHECK(error.code() == si::Errc::invalid_argument);
+  CHECK(error.reason() == "algorithm number 2 has no name; records carry it");
+}
+
 TEST_CASE("A window that a run-time tracker cannot hold is refused, with both lengths", "[inference]") {
   si::FrameTracker tracker{24};
   Looks exporter;

@@ -59,6 +59,11 @@ class BoundedHistory {
   std::vector<T> values_;
 };
 
+template <class Derived, class T>
+concept Sends = requires(Derived& derived, const Record<T>& record) {
+  derived.send(record);
+};
+
 }  // namespace detail
 
 /// The base of exporters that collect now and send later. `Derived` writes `send(const Record<T>&)` for each of `Ts`;
@@ -79,7 +84,12 @@ class BaseExporter {
   static constexpr std::size_t default_capacity = 4096;
 
   /// \param capacity  records kept, at least 1
-  explicit BaseExporter(std::size_t capacity = default_capacity) : records_{std::max<std::size_t>(1, capacity)} {}
+  explicit BaseExporter(std::size_t capacity = default_capacity) : records_{std::max<std::size_t>(1, capacity)} {
+    static_assert(
+        (detail::Sends<Derived, Ts> && ...),
+        "stream_infer: an exporter on BaseExporter<Derived, T...> needs a public send(const si::Record<T>&) for "
+        "each T");
+  }
 
   template <class T>
     requires(std::is_same_v<T, Ts> || ...)

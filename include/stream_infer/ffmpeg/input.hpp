@@ -96,6 +96,8 @@ namespace detail {
 }
 
 inline void open_now(Input& input, const std::string& source, const FFmpegOptions& options) {
+  if (source.empty())
+    throw Error{Errc::invalid_argument, "open", {}, "no source was given: a Player takes it as its third argument"};
   const std::string name = redact(source);
   Address address{source};
   if (address.device == nullptr && is_fifo(address.url)) {

@@ -101,11 +101,17 @@ class LaneSet {
 
   void check_names() const {
     const std::vector<std::string> all = names();
-    for (std::size_t i = 0; i < all.size(); ++i)
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (all[i].empty())
+        throw Error{Errc::invalid_argument,
+                    "load_algo",
+                    {},
+                    "algorithm number " + std::to_string(i + 1) + " has no name; records carry it"};
       for (std::size_t j = i + 1; j < all.size(); ++j)
         if (all[i] == all[j])
           throw Error{Errc::duplicate_name, "load_algo", all[i],
-                      "two algorithms have this name; records are told apart by it"};
+                      "two algorithms have this name, and records are told apart by it: give each its own"};
+    }
   }
 
   const Tracker* tracker_;

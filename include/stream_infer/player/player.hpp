@@ -83,7 +83,8 @@ class Player {
   }
 
   /// Ends the play, whatever it is doing, and returns when it has ended: within 200 ms. Called from the playing thread,
-  /// or about a play() loop, it only asks: the play ends at the next frame. Harmless if nothing plays. Any thread.
+  /// or about a play() loop, it only asks: the play ends at the next frame. Harmless if nothing plays, and then
+  /// without effect on a later play. Any thread.
   void stop() {
     {
       const std::lock_guard lock{stop_mutex_};

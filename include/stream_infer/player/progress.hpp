@@ -42,6 +42,7 @@ using OnProgress = std::function<void(const Progress&)>;
 ///
 ///     00:01:12 of 00:10:00   12%   8.4x real time   00:01:03 left
 ///
+/// What else writes lines to that terminal wipes this one first, by "\r\x1b[K", as PrintExporter does.
 /// It writes only to a terminal, so a redirected stream gets nothing. Give it to StartOptions::on_progress.
 class ProgressLine {
  public:
