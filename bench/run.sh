@@ -33,7 +33,7 @@ head "Memory does not follow the length: a clip of 300 s against one of 30 s, al
 
 head "Nothing due: a realtime play (30 s) against FFmpeg's bare decode at the same pace; CPU is what counts"
 "$bin/compare" 3 "realtime_idle" "ffmpeg -re -i CLIP -f null -" \
-  -- "$bin/realtime_idle" "$out/360p.mp4" realtime -- ffmpeg -v error -nostdin -re -i "$out/360p.mp4" -f null -
+  -- "$bin/realtime_idle" "$out/360p.mp4" -- ffmpeg -v error -nostdin -re -i "$out/360p.mp4" -f null -
 
 head "Parsing the umbrella header, g++ -O0, against the standard headers that it includes"
 printf '#include <stream_infer/stream_infer.hpp>\n' >"$out/umbrella.cpp"

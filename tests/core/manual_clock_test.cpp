@@ -2,8 +2,6 @@
 
 #include "support/catch.hpp"
 
-#include <sys/resource.h>
-
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -14,6 +12,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <sys/resource.h>
 
 namespace si = stream_infer;
 using namespace std::chrono_literals;

@@ -113,6 +113,16 @@ std::chrono::nanoseconds stop_while_opening(const std::string& source) {
   return stopped->elapsed();
 }
 
+/// Reads until nothing comes: a stop ends that soon, and then the reader.
+void check_ends_soon(std::optional<FFmpegReader>& reader, std::stop_source& stop) {
+  std::uint64_t frames = 0;
+  CHECK(stop_when_silent(*reader, stop, frames) < test::soon);
+  CHECK(frames > 20);
+  const Stopwatch stopwatch;
+  reader.reset();
+  CHECK(stopwatch.elapsed() < test::soon);
+}
+
 }  // namespace
 
 TEST_CASE("The end of a source comes again and again", "[ffmpeg][ffmpeg_reader]") {
@@ -240,12 +250,7 @@ TEST_CASE("Reading a pipe that goes silent ends with a stop, soon", "[ffmpeg][ff
   std::stop_source stop;
   std::optional<FFmpegReader> reader{std::in_place, path, FFmpegOptions{.options = {{"probesize", "8000"}}},
                                      OpenOptions{.stop = stop.get_token()}};
-  std::uint64_t frames = 0;
-  CHECK(stop_when_silent(*reader, stop, frames) < test::soon);
-  CHECK(frames > 20);
-  const Stopwatch stopwatch;
-  reader.reset();
-  CHECK(stopwatch.elapsed() < test::soon);
+  check_ends_soon(reader, stop);
   CHECK(eventually([&] { return test::count_threads() == threads + 1; }));  // the writer's
 }
 
@@ -255,12 +260,7 @@ TEST_CASE("Reading a server that goes silent ends with a stop, soon", "[ffmpeg][
   std::optional<FFmpegReader> reader{std::in_place, server.url(), FFmpegOptions{.options = {{"probesize", "8000"}}},
                                      OpenOptions{.stop = stop.get_token()}};
   CHECK(reader->info().live);
-  std::uint64_t frames = 0;
-  CHECK(stop_when_silent(*reader, stop, frames) < test::soon);
-  CHECK(frames > 20);
-  const Stopwatch stopwatch;
-  reader.reset();
-  CHECK(stopwatch.elapsed() < test::soon);
+  check_ends_soon(reader, stop);
 }
 
 TEST_CASE("Destroying a reader of a silent source takes no longer than a stop", "[ffmpeg][ffmpeg_reader]") {

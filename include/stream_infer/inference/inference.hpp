@@ -198,10 +198,7 @@ class Inference {
         outlet_.latest(latest, version);
         hook_(frame, latest);
       }
-      if (options.on_progress && std::chrono::steady_clock::now() - told > progress_period) {
-        told = std::chrono::steady_clock::now();
-        tell(options, player, begin, false);
-      }
+      tell_if_time(options, player, begin, told);
     }
   }
 
@@ -261,10 +258,7 @@ class Inference {
         outlet_.latest(latest, version);
         hook_(frame, latest);
       }
-      if (options.on_progress && active && std::chrono::steady_clock::now() - told >= progress_period) {
-        told = std::chrono::steady_clock::now();
-        tell(options, player, begin, false);
-      }
+      if (active) tell_if_time(options, player, begin, told);
       const std::uint64_t awaited = hook_ ? next : std::numeric_limits<std::uint64_t>::max();
       if (!active) continue;
       if (options.on_progress)
@@ -282,6 +276,16 @@ class Inference {
                                  .duration = info ? info->duration : std::nullopt,
                                  .elapsed = std::chrono::steady_clock::now() - begin,
                                  .finished = finished});
+  }
+
+  /// Tells of progress if it has been long enough since `told`.
+  template <class PlayerT>
+  static void tell_if_time(const StartOptions& options, const PlayerT& player, TimePoint begin, TimePoint& told) {
+    if (!options.on_progress) return;
+    const TimePoint now = std::chrono::steady_clock::now();
+    if (now - told < progress_period) return;
+    told = now;
+    tell(options, player, begin, false);
   }
 
   static constexpr std::chrono::milliseconds progress_period{200};

@@ -86,16 +86,10 @@ class Player {
   /// or about a play() loop, it only asks: the play ends at the next frame. Harmless if nothing plays, and then
   /// without effect on a later play. Any thread.
   void stop() {
-    {
-      const std::lock_guard lock{stop_mutex_};
-      stop_source_.request_stop();
-    }
+    request_stop();
     if (playing_thread_.load() == std::this_thread::get_id()) return;
     const std::lock_guard lock{thread_mutex_};  // no other play can begin from here on
-    {
-      const std::lock_guard stop_lock{stop_mutex_};
-      stop_source_.request_stop();  // of a play that began since we asked
-    }
+    request_stop();                             // of a play that began since we asked
     if (thread_.joinable()) thread_.join();
   }
 
@@ -132,6 +126,12 @@ class Player {
   [[nodiscard]] C clock() const { return clock_; }
 
  private:
+  /// Asks the latest play to end.
+  void request_stop() {
+    const std::lock_guard lock{stop_mutex_};
+    stop_source_.request_stop();
+  }
+
   /// Makes ready for a new play and gives its stop token. The caller holds thread_mutex_.
   std::stop_token begin(MediaTime position) {
     if (is_active()) throw Error{Errc::busy, "play", redact(source_), "this Player plays already: stop() it first"};

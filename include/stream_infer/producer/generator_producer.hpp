@@ -26,11 +26,13 @@ struct GeneratorOptions {
 namespace detail {
 
 template <class F>
-concept FillsImage = std::is_same_v < std::invoke_result_t<F&, std::uint64_t, ImageSpan>,
-bool > ;
+using GeneratedBy = std::invoke_result_t<F&, std::uint64_t, ImageSpan>;
 
 template <class F>
-concept FillsTimedImage = std::is_same_v<std::invoke_result_t<F&, std::uint64_t, ImageSpan>, std::optional<MediaTime>>;
+concept FillsImage = std::same_as<bool, GeneratedBy<F>>;
+
+template <class F>
+concept FillsTimedImage = std::same_as<GeneratedBy<F>, std::optional<MediaTime>>;
 
 }  // namespace detail
 
