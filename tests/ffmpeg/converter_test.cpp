@@ -347,13 +347,13 @@ TEST_CASE("A picture that cannot be converted is an error that says what it is",
 
 TEST_CASE("A decoded picture is converted, dropped and used again", "[ffmpeg][converter]") {
   const auto converters = std::make_shared<ffmpeg::DecodedPicture::Converters>();
-  ffmpeg::DecodedPicture picture{converters};
+  ffmpeg::DecodedPicture picture;
   picture.drop();  // harmless when there is nothing
   for (std::uint64_t seed = 0; seed < 3; ++seed) {
     const UniqueFrame from = random_picture(48, 32, AV_PIX_FMT_YUV420P, seed);
     const Image expected = convert(*from, {24, 16, PixelFormat::bgr24});
     AVBufferRef* const kept = av_buffer_ref(from->buf[0]);
-    picture.take(*from, {});
+    picture.take(*from, {}, converters);
     CHECK(from->data[0] == nullptr);  // it took it
     CHECK(av_buffer_get_ref_count(kept) == 2);
     Image image{expected.spec()};

@@ -61,7 +61,7 @@ TEST_CASE("Every kind of handle frees its object", "[ffmpeg][handle]") {  // Add
 }
 
 TEST_CASE("What FFmpeg could not allocate is std::bad_alloc", "[ffmpeg][handle]") {
-  CHECK_THROWS_AS(ffmpeg::detail::not_null<ffmpeg::UniqueFrame>(nullptr), std::bad_alloc);
+  CHECK_THROWS_AS(ffmpeg::detail::not_null<AVFrame>(nullptr), std::bad_alloc);
 }
 
 TEST_CASE("A Dictionary names what FFmpeg left in it", "[ffmpeg][handle]") {

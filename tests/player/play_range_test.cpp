@@ -25,7 +25,7 @@ using Player = si::Player<ScriptedProducer, si::FrameTracker<>, si::SteadyClock>
 using Range = Player::Range;
 
 static_assert(std::ranges::input_range<Range> && !std::ranges::forward_range<Range>);
-static_assert(std::ranges::view<Range>);
+static_assert(std::ranges::viewable_range<Range>);      // play() | std::views::take(3)
 static_assert(!std::ranges::input_range<const Range>);  // looking at it reads frames
 static_assert(std::movable<Range> && !std::copyable<Range>);
 static_assert(std::input_iterator<std::ranges::iterator_t<Range>>);

@@ -5,9 +5,9 @@
 #include "stream_infer/schedule/schedule.hpp"
 
 #include <cstddef>
-#include <functional>
 #include <span>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -31,7 +31,7 @@ struct RuntimeShape {
   static constexpr std::size_t static_span = 0;
   using Storage = std::vector<Frame>;
   static Storage storage(const Schedule& schedule) { return Storage(schedule.frame_count); }
-  static std::span<const Frame> argument(const Storage& window) { return window; }
+  static std::span<const Frame> argument(const Storage& window) { return {window.data(), window.size()}; }
 };
 
 /// What run() of `A` gives for a window of `Shape`; void where there is no such run().
@@ -45,6 +45,10 @@ struct RunResult<A, Shape> {
   using type = std::remove_cvref_t<decltype(std::declval<A&>().run(
       Shape::argument(std::declval<const typename Shape::Storage&>())))>;
 };
+
+/// What std::ref refers to, as a reference; else the type itself. (std::unwrap_reference_t is in <functional>.)
+template <class A>
+using Unwrapped = std::tuple_element_t<0, decltype(std::make_tuple(std::declval<A>()))>;
 
 }  // namespace detail
 
@@ -73,7 +77,7 @@ template <Sampling S, class A>
                 "stream_infer: in a Sampling, frame_count and frame_step must be at least 1");
   static_assert(S.span() > 0 || S.frame_count == 0 || S.frame_step == 0,
                 "stream_infer: in a Sampling, frame_count and frame_step are too large");
-  using Unwrapped = std::unwrap_reference_t<A>;
+  using Unwrapped = detail::Unwrapped<A>;
   static_assert(Algo<std::remove_reference_t<Unwrapped>, S.frame_count>,
                 "stream_infer: the algorithm has no run() that fits: it needs run(const si::Window<frame_count>&) with "
                 "the frame_count of its Sampling, or run(std::span<const si::Frame>)");
@@ -86,7 +90,7 @@ template <Sampling S, class A>
 ///     si::load_algo("motion", Motion{}, si::Schedule{.frame_count = 2, .frame_step = 15, .interval = 500ms})
 template <class A>
 [[nodiscard]] auto load_algo(std::string name, A algo, Schedule schedule) {
-  using Unwrapped = std::unwrap_reference_t<A>;
+  using Unwrapped = detail::Unwrapped<A>;
   static_assert(Algo<std::remove_reference_t<Unwrapped>>,
                 "stream_infer: the algorithm has no run() that fits: with a Schedule it needs "
                 "run(std::span<const si::Frame>); for run(const si::Window<N>&) use load_algo<si::Sampling{...}>");

@@ -3,7 +3,6 @@
 #include "stream_infer/core/frame.hpp"
 
 #include <concepts>
-#include <functional>
 #include <memory>
 #include <utility>
 
@@ -15,7 +14,7 @@ namespace stream_infer {
 ///    any thread.
 /// 2. `drop()` lets go of what is held, if anything, so that the object can be used for another frame. Any thread.
 template <class P>
-concept Picture = std::movable<P> && requires(P& picture, ImageSpan out) {
+concept Picture = std::default_initializable<P> && requires(P& picture, ImageSpan out) {
   picture.convert(out);
   { picture.drop() }
   noexcept;
@@ -33,17 +32,14 @@ template <Picture P = NoPicture>
 class FramePool {
  public:
   /// \param counters  where conversions are counted; null makes its own
-  /// \param make      makes the pictures that the pool reuses
-  explicit FramePool(
-      std::shared_ptr<SourceCounters> counters = nullptr, std::function<P()> make = [] { return P{}; })
-      : make_{std::move(make)},
-        shared_{std::make_shared<Shared>(counters ? std::move(counters) : std::make_shared<SourceCounters>())} {}
+  explicit FramePool(std::shared_ptr<SourceCounters> counters = nullptr)
+      : shared_{std::make_shared<Shared>(counters ? std::move(counters) : std::make_shared<SourceCounters>())} {}
 
   /// A frame at `time` whose pixels will be converted on first use from what `fill(picture)` puts into the picture.
   template <std::invocable<P&> Fill>
   [[nodiscard]] Frame make_lazy(const ImageSpec& spec, MediaTime time, Fill&& fill) {
     std::unique_ptr<Node> node = shared_->nodes.take();
-    if (!node) node = std::make_unique<Node>(make_());
+    if (!node) node = std::make_unique<Node>();
     Node& owned = *node.release();  // from here the frame owns it
     Frame frame = detail::FrameAccess::begin(owned, shared_, spec, time);
     std::forward<Fill>(fill)(owned.picture);
@@ -69,16 +65,14 @@ class FramePool {
   };
 
   struct Node final : detail::FrameState {
-    explicit Node(P made) : picture{std::move(made)} {}
     void convert(ImageSpan out) override { picture.convert(out); }
     void drop_picture() noexcept override { picture.drop(); }
     void park(std::shared_ptr<detail::FramePoolState> pool) noexcept override {
       static_cast<Shared&>(*pool).nodes.put(std::unique_ptr<Node>{this});  // our `pool` outlives the put
     }
-    P picture;
+    P picture{};
   };
 
-  std::function<P()> make_;
   std::shared_ptr<Shared> shared_;
 };
 

@@ -84,7 +84,9 @@ class Image {
   explicit Image(ImageSpec spec) { reset(spec); }
 
   explicit Image(ImageView from) : Image{from.spec()} {
-    for (int y = 0; y < from.height; ++y) std::memcpy(span().row(y).data(), from.row(y).data(), from.row(y).size());
+    const std::size_t row_bytes =
+        static_cast<std::size_t>(from.width) * static_cast<std::size_t>(channels(from.format));
+    for (int y = 0; y < from.height; ++y) std::memcpy(bytes() + y * stride_, from.data + y * from.stride, row_bytes);
   }
 
   /// Takes another size and layout; the pixels are then undefined. Memory is kept where it suffices.

@@ -1,11 +1,10 @@
 #pragma once
 
 #include "stream_infer/core/clock.hpp"
+#include "stream_infer/core/min_max.hpp"
 
-#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -35,13 +34,13 @@ class ManualClock {
     std::unique_lock lock{state.mutex};
     if (stop.stop_requested()) return false;
     if (state.now >= time) return true;
-    const auto self = state.sleepers.emplace(state.sleepers.end(), time);
+    Sleeper self{time};
+    state.add(self);
     state.count_working(-1);
-    self->changed.wait(lock, stop, [&] { return self->woken; });
-    if (!self->woken) state.count_working(+1);  // who wakes a sleeper counts it as working already; a stop does not
-    const bool reached = self->woken;
-    state.sleepers.erase(self);
-    return reached;
+    self.changed.wait(lock, stop, [&] { return self.woken; });
+    if (!self.woken) state.count_working(+1);  // who wakes a sleeper counts it as working already; a stop does not
+    state.remove(self);
+    return self.woken;
   }
 
   void begin_work() {
@@ -74,7 +73,7 @@ class ManualClock {
       if (next == nullptr || next->deadline > target) break;
       state.wake(*next);
     }
-    state.now = std::max(state.now, target);  // another advance() or run() may have gone further meanwhile
+    state.now = detail::max(state.now, target);  // another advance() or run() may have gone further meanwhile
   }
 
   /// Jumps from deadline to deadline for as long as somebody sleeps on this clock; returns when `stop` is requested.
@@ -90,6 +89,7 @@ class ManualClock {
     explicit Sleeper(MediaTime time) : deadline{time} {}
     MediaTime deadline;
     bool woken = false;
+    Sleeper* next = nullptr;
     std::condition_variable_any changed;  // one each: waking everybody for every step is slow on a busy machine
   };
 
@@ -97,9 +97,21 @@ class ManualClock {
     /// Who wakes next: the earliest deadline; of equal ones, who has slept longest.
     Sleeper* next() {
       Sleeper* found = nullptr;
-      for (Sleeper& sleeper : sleepers)
-        if (!sleeper.woken && (found == nullptr || sleeper.deadline < found->deadline)) found = &sleeper;
+      for (Sleeper* sleeper = first; sleeper != nullptr; sleeper = sleeper->next)
+        if (!sleeper->woken && (found == nullptr || sleeper->deadline < found->deadline)) found = sleeper;
       return found;
+    }
+
+    void add(Sleeper& sleeper) {
+      Sleeper** end = &first;
+      while (*end != nullptr) end = &(*end)->next;
+      *end = &sleeper;
+    }
+
+    void remove(Sleeper& sleeper) {
+      Sleeper** at = &first;
+      while (*at != &sleeper) at = &(*at)->next;
+      *at = sleeper.next;
     }
 
     void wake(Sleeper& sleeper) {
@@ -120,8 +132,8 @@ class ManualClock {
     std::condition_variable_any settled;
     MediaTime now{0};
     std::int64_t working = 0;
-    std::int64_t settling = 0;    // of those
-    std::list<Sleeper> sleepers;  // who has slept longest first
+    std::int64_t settling = 0;  // of those
+    Sleeper* first = nullptr;   // of a list on the sleepers' own stacks: who has slept longest comes first
   };
 
   std::shared_ptr<State> shared_ = std::make_shared<State>();

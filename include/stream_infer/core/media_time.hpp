@@ -1,8 +1,8 @@
 #pragma once
 
+#include "stream_infer/core/min_max.hpp"
 #include "stream_infer/core/rational.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -12,6 +12,9 @@ namespace stream_infer {
 
 /// A position on a source's own time line, or a span of it: nanoseconds since the source's start.
 using MediaTime = std::chrono::nanoseconds;
+
+/// `time` in seconds.
+[[nodiscard]] constexpr double to_seconds(MediaTime time) { return static_cast<double>(time.count()) * 1e-9; }
 
 /// One period of `rate`, rounded down to the nanosecond; 0 where the rate is unknown (not positive).
 [[nodiscard]] constexpr MediaTime period_of(Rational rate) {
@@ -25,15 +28,15 @@ using MediaTime = std::chrono::nanoseconds;
 [[nodiscard]] constexpr MediaTime tolerance_of(Rational time_base, Rational source_rate) {
   MediaTime tolerance{1'000'000};
   if (time_base.is_positive())
-    tolerance = std::max(tolerance, MediaTime{static_cast<std::int64_t>(detail::floor_div(
-                                        detail::int128{1'000'000'000} * time_base.num(), time_base.den()))});
+    tolerance = detail::max(tolerance, MediaTime{static_cast<std::int64_t>(detail::floor_div(
+                                           detail::int128{1'000'000'000} * time_base.num(), time_base.den()))});
   const MediaTime period = period_of(source_rate);
-  return period > MediaTime{0} ? std::min(tolerance, period / 2) : tolerance;
+  return period > MediaTime{0} ? detail::min(tolerance, period / 2) : tolerance;
 }
 
 /// "HH:MM:SS"; hours run past 99 where they must.
 [[nodiscard]] inline std::string to_hms(MediaTime time) {
-  const auto seconds = std::max<std::int64_t>(0, std::chrono::floor<std::chrono::seconds>(time).count());
+  const std::int64_t seconds = detail::max<std::int64_t>(0, time.count()) / 1'000'000'000;
   char text[32];
   std::snprintf(text, sizeof text, "%02lld:%02d:%02d", static_cast<long long>(seconds / 3600),
                 static_cast<int>(seconds / 60 % 60), static_cast<int>(seconds % 60));
@@ -42,7 +45,7 @@ using MediaTime = std::chrono::nanoseconds;
 
 /// "HH:MM:SS.mmm".
 [[nodiscard]] inline std::string to_hms_ms(MediaTime time) {
-  const auto count = std::max<std::int64_t>(0, std::chrono::floor<std::chrono::milliseconds>(time).count());
+  const std::int64_t count = detail::max<std::int64_t>(0, time.count()) / 1'000'000;
   char milliseconds[8];
   std::snprintf(milliseconds, sizeof milliseconds, ".%03d", static_cast<int>(count % 1000));
   return to_hms(time) + milliseconds;

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "stream_infer/core/min_max.hpp"
 #include "stream_infer/core/sync.hpp"
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -35,7 +35,7 @@ class BasicWakeUp {
     std::unique_lock lock{mutex_};
     const Announced announced{sleepers_};
     // the clock must not overflow: "for ever" becomes a year
-    return changed_.wait_for(lock, std::min<std::chrono::nanoseconds>(timeout, std::chrono::years{1}), changed);
+    return changed_.wait_for(lock, detail::min<std::chrono::nanoseconds>(timeout, std::chrono::years{1}), changed);
   }
 
   /// Sleeps until `changed()`.

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "stream_infer/core/error.hpp"
+#include "stream_infer/core/min_max.hpp"
 #include "stream_infer/exporter/record.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -84,7 +84,7 @@ class BaseExporter {
   static constexpr std::size_t default_capacity = 4096;
 
   /// \param capacity  records kept, at least 1
-  explicit BaseExporter(std::size_t capacity = default_capacity) : records_{std::max<std::size_t>(1, capacity)} {
+  explicit BaseExporter(std::size_t capacity = default_capacity) : records_{detail::max<std::size_t>(1, capacity)} {
     static_assert(
         (detail::Sends<Derived, Ts> && ...),
         "stream_infer: an exporter on BaseExporter<Derived, T...> needs a public send(const si::Record<T>&) for "

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "stream_infer/core/min_max.hpp"
 #include "stream_infer/exporter/base_exporter.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -27,7 +27,7 @@ class MemoryExporter {
   static constexpr std::size_t default_capacity = 1'000'000;
 
   /// \param capacity  records kept, at least 1
-  explicit MemoryExporter(std::size_t capacity = default_capacity) : records_{std::max<std::size_t>(1, capacity)} {}
+  explicit MemoryExporter(std::size_t capacity = default_capacity) : records_{detail::max<std::size_t>(1, capacity)} {}
 
   template <class T>
     requires(std::is_same_v<T, Ts> || ...)

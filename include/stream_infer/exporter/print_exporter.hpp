@@ -5,9 +5,9 @@
 
 #include <cstddef>
 #include <iostream>
+#include <iterator>
 #include <optional>
 #include <ostream>
-#include <ranges>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -32,10 +32,15 @@ concept Streamable = requires(std::ostream& out, const T& value) {
 };
 
 template <class T>
+concept Iterable = requires(const T& range) {
+  std::begin(range) != std::end(range);
+};
+
+template <class T>
 struct IsPrintable : std::bool_constant<Streamable<T>> {};
 template <class T>
-  requires(!Streamable<T> && std::ranges::input_range<const T>)
-struct IsPrintable<T> : IsPrintable<std::remove_cvref_t<std::ranges::range_reference_t<const T>>> {};
+  requires(!Streamable<T> && Iterable<T>)
+struct IsPrintable<T> : IsPrintable<std::remove_cvref_t<decltype(*std::begin(std::declval<const T&>()))>> {};
 template <class T>
 struct IsPrintable<std::optional<T>> : IsPrintable<T> {};
 template <class... Ts>
@@ -65,7 +70,7 @@ void print_value(std::ostream& out, const T& value) {
     out << static_cast<int>(value);
   } else if constexpr (Streamable<T>) {
     out << value;
-  } else if constexpr (std::ranges::input_range<const T>) {
+  } else if constexpr (Iterable<T>) {
     out << '[';
     std::string_view separator;
     for (const auto& element : value) {

@@ -7,7 +7,6 @@
 #include "stream_infer/ffmpeg/handle.hpp"
 #include "stream_infer/ffmpeg/orientation.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <memory>
@@ -115,12 +114,11 @@ class DecodedPicture {
  public:
   using Converters = stream_infer::detail::Recycler<Converter, 16>;
 
-  explicit DecodedPicture(std::shared_ptr<Converters> converters) : converters_{std::move(converters)} {}
-
-  /// Takes what `decoded` refers to.
-  void take(AVFrame& decoded, const Orientation& orientation) {
+  /// Takes what `decoded` refers to, to be converted by one of `converters`.
+  void take(AVFrame& decoded, const Orientation& orientation, const std::shared_ptr<Converters>& converters) {
     av_frame_move_ref(frame_.get(), &decoded);
     orientation_ = orientation;
+    converters_ = converters;
   }
 
   void convert(ImageSpan out) {

@@ -4,7 +4,6 @@
 #include "stream_infer/ffmpeg/error.hpp"
 #include "stream_infer/ffmpeg/handle.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +23,7 @@ class Decoder {
     compat::Codec* codec = avcodec_find_decoder(parameters.codec_id);
     if (codec == nullptr)
       throw Error{Errc::unsupported, "open decoder", name, "this FFmpeg has no decoder for " + codec_name};
-    context_ = detail::not_null<UniqueCodecContext>(avcodec_alloc_context3(codec));
+    context_.reset(detail::not_null(avcodec_alloc_context3(codec)));
     if (const int code = avcodec_parameters_to_context(context_.get(), &parameters); code < 0)
       throw make_error(code, "open decoder", name, codec_name);
     context_->pkt_timebase = stream.time_base;
@@ -60,8 +59,8 @@ class Decoder {
     if (code == AVERROR(EAGAIN)) return Status::hungry;
     if (code == AVERROR_EOF) return Status::end;
     if (!succeeded(code)) return Status::error;
-    if (frame.pts != AV_NOPTS_VALUE && std::find(cut_.begin(), cut_.end(), frame.pts) != cut_.end())
-      frame.flags |= AV_FRAME_FLAG_CORRUPT;
+    for (const std::int64_t time : cut_)
+      if (time != AV_NOPTS_VALUE && time == frame.pts) frame.flags |= AV_FRAME_FLAG_CORRUPT;
     return Status::frame;
   }
 

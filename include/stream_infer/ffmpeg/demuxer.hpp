@@ -2,6 +2,7 @@
 
 #include "stream_infer/core/error.hpp"
 #include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/min_max.hpp"
 #include "stream_infer/core/rational.hpp"
 #include "stream_infer/core/redact.hpp"
 #include "stream_infer/ffmpeg/error.hpp"
@@ -10,7 +11,6 @@
 #include "stream_infer/ffmpeg/packet.hpp"
 #include "stream_infer/producer/producer.hpp"
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -53,13 +53,14 @@ class Demuxer {
         damages_in_a_row_ = 0;
         last_is_cut_ = (packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
         const std::int64_t timestamp = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
-        if (timestamp != AV_NOPTS_VALUE) end_ = std::max(end_, av_sat_add64(timestamp, packet->duration));
+        if (timestamp != AV_NOPTS_VALUE)
+          end_ = stream_infer::detail::max(end_, av_sat_add64(timestamp, packet->duration));
         return Status::packet;
       }
       if (input_.interrupt->requested.load(std::memory_order_relaxed)) return Status::stopped;  // a lone flag
       if (code == AVERROR_EOF) return Status::end;
       if (code == AVERROR(EAGAIN)) {  // a device that has nothing yet
-        std::this_thread::sleep_for(std::chrono::milliseconds{1});
+        std::this_thread::sleep_for(MediaTime{1'000'000});
         continue;
       }
       const bool damaged = code == AVERROR_INVALIDDATA || code == AVERROR_PATCHWELCOME;
@@ -116,7 +117,7 @@ class Demuxer {
     const MediaTime period = period_of(frame_rate().value_or(Rational{2}));
     // These do not say how long the last picture lasts, and of a variable rate that may be long.
     if (is_format("avi") || is_format("flv") || is_format("nut") || is_format("ogg"))
-      return missing > std::max<MediaTime>(3 * period, std::chrono::seconds{1});
+      return missing > stream_infer::detail::max(3 * period, MediaTime{1'000'000'000});
     // Headers count frames and time a little differently: alone, neither is exact.
     const bool too_few = packets && stream_->nb_frames > 0 && *packets < static_cast<std::uint64_t>(stream_->nb_frames);
     return missing > (too_few ? period / 2 : 3 * period);
@@ -133,7 +134,7 @@ class Demuxer {
     info.interlaced = codec.field_order > AV_FIELD_PROGRESSIVE;
     info.codec = avcodec_get_name(codec.codec_id);
     info.live = live_;
-    info.time_base = Rational{stream_->time_base.num, std::max(1, stream_->time_base.den)};
+    info.time_base = Rational{stream_->time_base.num, stream_infer::detail::max(1, stream_->time_base.den)};
     return info;
   }
 
@@ -145,6 +146,7 @@ class Demuxer {
  private:
   static constexpr AVRational nanoseconds{1, 1'000'000'000};
   static constexpr int most_damages_in_a_row = 16;
+  static constexpr std::int64_t longest = 4'000'000'000'000'000;  // microseconds: a century
 
   struct Interrupting {
     std::shared_ptr<Interrupt> interrupt;
@@ -213,14 +215,14 @@ class Demuxer {
     const AVDictionaryEntry* tag = av_dict_get(stream_->metadata, "DURATION", nullptr, 0);  // Matroska
     std::int64_t end = 0;
     if (tag != nullptr && av_parse_time(&end, tag->value, 1) >= 0)
-      return positive(std::chrono::microseconds{end} - start_in_matroska());
+      return positive(from_microseconds(end) - start_in_matroska());
     return input_.context->nb_streams == 1 ? whole_duration() : std::nullopt;
   }
 
   /// Of the longest stream.
   [[nodiscard]] std::optional<MediaTime> whole_duration() const {
     if (is_guessed_duration() || input_.context->duration <= 0) return std::nullopt;
-    return positive(std::chrono::microseconds{input_.context->duration} - start_in_matroska());
+    return positive(from_microseconds(input_.context->duration) - start_in_matroska());
   }
 
   [[nodiscard]] bool is_guessed_duration() const {
@@ -231,6 +233,10 @@ class Demuxer {
   [[nodiscard]] MediaTime start_in_matroska() const {
     if (!is_format("matroska") || stream_->start_time == AV_NOPTS_VALUE) return MediaTime{0};
     return MediaTime{av_rescale_q(stream_->start_time, stream_->time_base, nanoseconds)};
+  }
+
+  [[nodiscard]] static MediaTime from_microseconds(std::int64_t time) {
+    return MediaTime{stream_infer::detail::clamp<std::int64_t>(time, -longest, longest) * 1000};
   }
 
   [[nodiscard]] static std::optional<MediaTime> positive(MediaTime time) {
@@ -250,12 +256,13 @@ class Demuxer {
   /// Whether frames come at their own pace. A network source with a known end is like a file.
   [[nodiscard]] bool find_live(const std::string& source) const {
     if (is_device_) return !is_format("lavfi");
-    const std::string_view scheme = std::string_view{source}.substr(0, std::min(source.find("://"), source.size()));
-    const auto is = [scheme](std::string_view name) { return scheme == name; };
-    constexpr std::array always{"rtsp", "rtsps", "rtp", "udp", "srt", "sdp"};
-    constexpr std::array if_endless{"http", "https", "rtmp", "rtmps", "rtmpt", "rtmpe", "tcp", "tls", "hls"};
-    if (std::any_of(always.begin(), always.end(), is)) return true;
-    return std::any_of(if_endless.begin(), if_endless.end(), is) && input_.context->duration <= 0;
+    const std::string_view scheme =
+        std::string_view{source}.substr(0, stream_infer::detail::min(source.find("://"), source.size()));
+    for (const char* always : {"rtsp", "rtsps", "rtp", "udp", "srt", "sdp"})
+      if (scheme == always) return true;
+    for (const char* if_endless : {"http", "https", "rtmp", "rtmps", "rtmpt", "rtmpe", "tcp", "tls", "hls"})
+      if (scheme == if_endless) return input_.context->duration <= 0;
+    return false;
   }
 
   std::string name_;

@@ -2,8 +2,9 @@
 
 #include "stream_infer/core/image.hpp"
 
-#include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace stream_infer {
 
@@ -15,7 +16,7 @@ struct FFmpegOptions {
   int threads = 0;     ///< decoding threads; 0 is one for each core
   bool rotate = true;  ///< turn pictures upright, as the container says
   /// FFmpeg's own options for the source, as on its command line: {{"framerate", "10"}}. Unknown ones are an error.
-  std::map<std::string, std::string> options = {};
+  std::vector<std::pair<std::string, std::string>> options = {};
 };
 
 }  // namespace stream_infer

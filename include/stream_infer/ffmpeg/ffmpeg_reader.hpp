@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -22,28 +21,24 @@ class FFmpegReader {
  public:
   /// \throws Error
   FFmpegReader(const std::string& source, const FFmpegOptions& settings, const OpenOptions& options)
-      : running_{std::make_unique<Running>(std::make_shared<Ahead>(source, settings, options))} {}
+      : ahead_{std::make_shared<Ahead>(source, settings, options)}, worker_{ahead_} {}
 
-  FFmpegReader(FFmpegReader&&) noexcept = default;
-  FFmpegReader& operator=(FFmpegReader&&) noexcept = default;
-  ~FFmpegReader() = default;
-
-  [[nodiscard]] const SourceInfo& info() const { return running_->ahead->source.info(); }
-  [[nodiscard]] const std::shared_ptr<SourceCounters>& counters() const { return running_->ahead->source.counters(); }
+  [[nodiscard]] const SourceInfo& info() const { return ahead_->source.info(); }
+  [[nodiscard]] const std::shared_ptr<SourceCounters>& counters() const { return ahead_->source.counters(); }
 
   /// \throws Error  if the source fails for good; after the frames that came before it
   [[nodiscard]] ReadStatus read(Frame& frame) {
-    if (last_) return say(*last_);
+    if (last_.status != ReadStatus::frame) return say(last_);
     Item item;
-    if (!running_->ahead->queue.pop(item)) return ReadStatus::stopped;
-    if (item.status != ReadStatus::frame) return say(last_.emplace(std::move(item)));
+    if (!ahead_->queue.pop(item)) return ReadStatus::stopped;
+    if (item.status != ReadStatus::frame) return say(last_ = std::move(item));
     frame = std::move(item.frame);
     return ReadStatus::frame;
   }
 
  private:
   struct Item {
-    ReadStatus status = ReadStatus::end;
+    ReadStatus status = ReadStatus::frame;
     Frame frame;
     std::exception_ptr error;
   };
@@ -54,25 +49,28 @@ class FFmpegReader {
   }
 
   /// What the thread that reads ahead uses. It is shared with it: a thread that does not end in time is left behind.
-  struct Ahead {
+  struct Ahead final : ffmpeg::Task {
     Ahead(const std::string& name, const FFmpegOptions& settings, const OpenOptions& options)
         : pass_on{options.stop, RequestStop{&own_stop}},
           source{name, settings, OpenOptions{.position = options.position, .stop = own_stop.get_token()}},
           close_queue{own_stop.get_token(), CloseQueue{&queue}} {}
 
-    void run() noexcept {
+    void run() noexcept override {
       for (bool more = true; more;) {
         Item item;
         try {
           item.status = source.read(item.frame);
         } catch (...) {
           if (own_stop.stop_requested()) return;  // what fails because of the stop has not failed
+          item.status = ReadStatus::end;
           item.error = std::current_exception();
         }
         more = item.status == ReadStatus::frame;
         if (!queue.push(std::move(item))) return;
       }
     }
+
+    void stop() noexcept override { own_stop.request_stop(); }
 
     static constexpr std::uint32_t depth = 8;  // pictures; a 1080p one is 3 MB
 
@@ -92,19 +90,9 @@ class FFmpegReader {
     std::stop_callback<CloseQueue> close_queue;
   };
 
-  struct Running {
-    explicit Running(std::shared_ptr<Ahead> shared)
-        : ahead{std::move(shared)}, worker{[ahead = ahead] { ahead->run(); }} {}
-    Running(const Running&) = delete;
-    Running& operator=(const Running&) = delete;
-    ~Running() { ahead->own_stop.request_stop(); }  // then the worker waits
-
-    std::shared_ptr<Ahead> ahead;
-    ffmpeg::Worker worker;
-  };
-
-  std::unique_ptr<Running> running_;
-  std::optional<Item> last_;  // what came instead of a frame: it comes again
+  std::shared_ptr<Ahead> ahead_;
+  ffmpeg::Worker worker_;
+  Item last_;  // what came instead of a frame, if that has come: it comes again
 };
 
 static_assert(Reader<FFmpegReader>);

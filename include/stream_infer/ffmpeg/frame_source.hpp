@@ -3,6 +3,7 @@
 #include "stream_infer/core/error.hpp"
 #include "stream_infer/core/frame_pool.hpp"
 #include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/min_max.hpp"
 #include "stream_infer/core/stats.hpp"
 #include "stream_infer/ffmpeg/converter.hpp"
 #include "stream_infer/ffmpeg/decoder.hpp"
@@ -11,7 +12,6 @@
 #include "stream_infer/ffmpeg/packet.hpp"
 #include "stream_infer/producer/producer.hpp"
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <exception>
@@ -38,7 +38,7 @@ class FrameSource {
     if (settings.rotate) orientation_ = demuxer().orientation();
     info_ = demuxer().info(orientation_);
     const ImageSpec spec = spec_of(info_.width, info_.height);
-    if (std::max(spec.width, spec.height) > largest_side)
+    if (stream_infer::detail::max(spec.width, spec.height) > largest_side)
       throw Error{Errc::invalid_argument, "open", demuxer().name(),
                   "its pictures would become " + std::to_string(spec.width) + "x" + std::to_string(spec.height) +
                       ", more than 65535 pixels on a side: set both width and height"};
@@ -162,7 +162,7 @@ class FrameSource {
     count(counters_->frames_decoded);
     if (is_damaged()) count(counters_->frames_damaged);
     return pool_.make_lazy(spec_of_picture(), time,
-                           [this](DecodedPicture& picture) { picture.take(*decoded_, orientation_); });
+                           [this](DecodedPicture& picture) { picture.take(*decoded_, orientation_, converters_); });
   }
 
   [[nodiscard]] bool is_damaged() const {
@@ -198,7 +198,8 @@ class FrameSource {
   /// What becomes of an upright picture of this size.
   [[nodiscard]] ImageSpec spec_of(int width, int height) const {
     const auto in_proportion = [](int side, int to, int of) {
-      return static_cast<int>(std::clamp<std::int64_t>((std::int64_t{side} * to + of / 2) / of, 1, largest_side + 1));
+      return static_cast<int>(
+          stream_infer::detail::clamp<std::int64_t>((std::int64_t{side} * to + of / 2) / of, 1, largest_side + 1));
     };
     ImageSpec spec{settings_.width, settings_.height, settings_.format};
     if (spec.width == 0 && spec.height == 0) return {width, height, spec.format};
@@ -260,8 +261,8 @@ class FrameSource {
   Orientation orientation_;
   SourceInfo info_;
   std::shared_ptr<SourceCounters> counters_ = std::make_shared<SourceCounters>();
-  FramePool<DecodedPicture> pool_{
-      counters_, [converters = std::make_shared<DecodedPicture::Converters>()] { return DecodedPicture{converters}; }};
+  std::shared_ptr<DecodedPicture::Converters> converters_ = std::make_shared<DecodedPicture::Converters>();
+  FramePool<DecodedPicture> pool_{counters_};
 
   Packet packet_;
   UniqueFrame decoded_ = make_frame();

@@ -2,52 +2,67 @@
 
 #include "stream_infer/ffmpeg/compat.hpp"
 
-#include <memory>
 #include <new>
+#include <utility>
 
 namespace stream_infer::ffmpeg {
+/// Owns one of FFmpeg's objects; `free` ends it. As std::unique_ptr, which would be the plain choice, but six kinds of it
+/// cost a twentieth of what parsing this library does.
+template <class T, void (*free)(T*) noexcept>
+class Handle {
+ public:
+  Handle() = default;
+  explicit Handle(T* object) noexcept : object_{object} {}
+  Handle(Handle&& other) noexcept : object_{std::exchange(other.object_, nullptr)} {}
+  Handle& operator=(Handle&& other) noexcept {
+    reset(std::exchange(other.object_, nullptr));
+    return *this;
+  }
+  ~Handle() { reset(nullptr); }
+
+  void reset(T* object) noexcept {
+    if (T* old = std::exchange(object_, object)) free(old);
+  }
+  [[nodiscard]] T* get() const noexcept { return object_; }
+  [[nodiscard]] T& operator*() const noexcept { return *object_; }
+  [[nodiscard]] T* operator->() const noexcept { return object_; }
+  [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
+
+ private:
+  T* object_ = nullptr;
+};
+
 namespace detail {
 
-struct CloseInput {
-  void operator()(AVFormatContext* context) const noexcept { avformat_close_input(&context); }
-};
-struct FreeCodecContext {
-  void operator()(AVCodecContext* context) const noexcept { avcodec_free_context(&context); }
-};
-struct FreeFrame {
-  void operator()(AVFrame* frame) const noexcept { av_frame_free(&frame); }
-};
-struct FreePacket {
-  void operator()(AVPacket* packet) const noexcept { av_packet_free(&packet); }
-};
-struct CloseIo {
-  void operator()(AVIOContext* io) const noexcept { avio_closep(&io); }
-};
-struct FreeScaler {
-  void operator()(SwsContext* context) const noexcept { sws_freeContext(context); }
-};
+inline void close_input(AVFormatContext* context) noexcept { avformat_close_input(&context); }
+inline void free_codec_context(AVCodecContext* context) noexcept { avcodec_free_context(&context); }
+inline void free_frame(AVFrame* frame) noexcept { av_frame_free(&frame); }
+inline void free_packet(AVPacket* packet) noexcept { av_packet_free(&packet); }
+inline void close_io(AVIOContext* io) noexcept { avio_closep(&io); }
+inline void free_scaler(SwsContext* context) noexcept { sws_freeContext(context); }
 
-template <class Unique>
-Unique not_null(typename Unique::pointer pointer) {
+/// \throws std::bad_alloc if there is none
+template <class T>
+T* not_null(T* pointer) {
   if (pointer == nullptr) throw std::bad_alloc{};
-  return Unique{pointer};
+  return pointer;
 }
 
 }  // namespace detail
 
 // FFmpeg's objects with their owners. Nothing else in this library owns an AV pointer.
-using UniqueFormatContext = std::unique_ptr<AVFormatContext, detail::CloseInput>;
-using UniqueCodecContext = std::unique_ptr<AVCodecContext, detail::FreeCodecContext>;
-using UniqueFrame = std::unique_ptr<AVFrame, detail::FreeFrame>;
-using UniquePacket = std::unique_ptr<AVPacket, detail::FreePacket>;
-using UniqueIo = std::unique_ptr<AVIOContext, detail::CloseIo>;
-using UniqueScaler = std::unique_ptr<SwsContext, detail::FreeScaler>;
+using UniqueFormatContext = Handle<AVFormatContext, detail::close_input>;
+using UniqueCodecContext = Handle<AVCodecContext, detail::free_codec_context>;
+using UniqueFrame = Handle<AVFrame, detail::free_frame>;
+using UniquePacket = Handle<AVPacket, detail::free_packet>;
+using UniqueIo = Handle<AVIOContext, detail::close_io>;
+using UniqueScaler = Handle<SwsContext, detail::free_scaler>;
 
 /// \throws std::bad_alloc
-[[nodiscard]] inline UniqueFrame make_frame() { return detail::not_null<UniqueFrame>(av_frame_alloc()); }
+[[nodiscard]] inline UniqueFrame make_frame() { return UniqueFrame{detail::not_null(av_frame_alloc())}; }
 
 /// \throws std::bad_alloc
-[[nodiscard]] inline UniquePacket make_packet() { return detail::not_null<UniquePacket>(av_packet_alloc()); }
+[[nodiscard]] inline UniquePacket make_packet() { return UniquePacket{detail::not_null(av_packet_alloc())}; }
 
 /// An AVDictionary of options.
 class Dictionary {

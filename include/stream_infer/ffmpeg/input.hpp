@@ -121,6 +121,23 @@ inline void open_now(Input& input, const std::string& source, const FFmpegOption
     throw make_error(code, "find streams", name, hint(address, options, code));
 }
 
+struct Opening final : Task {
+  Opening(std::string from, FFmpegOptions how) : source{std::move(from)}, options{std::move(how)} {}
+
+  void run() noexcept override {
+    try {
+      open_now(input, source, options);
+    } catch (...) {
+      error = std::current_exception();
+    }
+  }
+
+  std::string source;
+  FFmpegOptions options;
+  Input input;
+  std::exception_ptr error;
+};
+
 }  // namespace detail
 
 /// Opens a container and finds its streams, on a thread of its own that can be left behind: not all that opening waits
@@ -130,20 +147,10 @@ inline void open_now(Input& input, const std::string& source, const FFmpegOption
                                       const std::stop_token& stop) {
   quiet_log_once();
 
-  struct Opening {
-    Input input;
-    std::exception_ptr error;
-  };
-  const auto opening = std::make_shared<Opening>();
+  const auto opening = std::make_shared<detail::Opening>(source, options);
   // its own share of the flag: a stop may come while `input` is being handed to the caller
   const std::stop_callback interrupt{stop, [flag = opening->input.interrupt] { flag->requested.store(true); }};
-  Worker worker{[opening, source, options] {
-    try {
-      detail::open_now(opening->input, source, options);
-    } catch (...) {
-      opening->error = std::current_exception();
-    }
-  }};
+  Worker worker{opening};
   if (!worker.wait(stop) || stop.stop_requested())
     throw Error{std::make_error_code(std::errc::operation_canceled), "open", redact(source), "stopped while opening"};
   if (opening->error) std::rethrow_exception(opening->error);

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <span>
 
 namespace stream_infer::ffmpeg {
 
@@ -46,12 +45,12 @@ struct Orientation {
   template <int Bytes>
   void apply_pixels(ImageView from, ImageSpan to) const {
     for (int y = 0; y < to.height; ++y) {
-      std::uint8_t* out = to.row(y).data();
+      std::uint8_t* out = to.data + y * to.stride;
       const int v = flip_y ? to.height - 1 - y : y;
       for (int x = 0; x < to.width; ++x) {
         const int u = flip_x ? to.width - 1 - x : x;
-        const std::span<const std::uint8_t> in = from.row(transpose ? u : v);
-        std::memcpy(out, &in[static_cast<std::size_t>(transpose ? v : u) * Bytes], Bytes);
+        const std::uint8_t* in = from.data + (transpose ? u : v) * from.stride;
+        std::memcpy(out, in + std::ptrdiff_t{transpose ? v : u} * Bytes, Bytes);
         out += Bytes;
       }
     }

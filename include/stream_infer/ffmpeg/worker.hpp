@@ -10,59 +10,71 @@
 
 namespace stream_infer::ffmpeg {
 
+/// What a Worker does. It may be left behind, so it owns, or shares, all that it uses.
+class Task {
+ public:
+  Task() = default;
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+  virtual ~Task() = default;
+
+ private:
+  friend class Worker;
+
+  virtual void run() noexcept = 0;
+  virtual void stop() noexcept {}  ///< asks run() to end; any thread
+
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  bool done_ = false;
+};
+
 /// A thread that its owner waits for, but not for ever: some of what FFmpeg waits for cannot be interrupted (a name
-/// look-up, a disk or a camera that does not answer). Such work is left behind and ends as soon as it is let. So it must
-/// own, or share, all that it uses, and it must not throw.
+/// look-up, a disk or a camera that does not answer). Such work is left behind and ends as soon as it is let.
 class Worker {
  public:
-  template <class Work>
-  explicit Worker(Work work)
-      : progress_{std::make_shared<Progress>()}, thread_{[progress = progress_, work = std::move(work)]() mutable {
-          work();
-          progress->finish();
-        }} {}
+  explicit Worker(std::shared_ptr<Task> task) : task_{std::move(task)}, thread_{&Worker::work, task_} {}
 
-  Worker(const Worker&) = delete;
-  Worker& operator=(const Worker&) = delete;
+  Worker(Worker&&) noexcept = default;
+  Worker& operator=(Worker&& other) noexcept {
+    leave();
+    task_ = std::move(other.task_);
+    thread_ = std::move(other.thread_);
+    return *this;
+  }
+  ~Worker() { leave(); }
 
-  /// Waits for the end of the work, `grace` at most.
-  ~Worker() {
-    if (progress_->wait_for(grace))
+  /// Waits for the end of the work, or until `stop` is requested. Returns whether the work is done: if so, what it wrote
+  /// is the caller's to read.
+  [[nodiscard]] bool wait(const std::stop_token& stop) {
+    std::unique_lock lock{task_->mutex_};
+    return task_->changed_.wait(lock, stop, [this] { return task_->done_; });
+  }
+
+  static constexpr std::chrono::nanoseconds grace{80'000'000};
+
+ private:
+  static void work(std::shared_ptr<Task> task) {
+    task->run();
+    const std::lock_guard lock{task->mutex_};
+    task->done_ = true;
+    task->changed_.notify_all();
+  }
+
+  /// Asks the work to end, and waits for it, `grace` at most.
+  void leave() noexcept {
+    if (!thread_.joinable()) return;
+    task_->stop();
+    std::unique_lock lock{task_->mutex_};
+    const bool done = task_->changed_.wait_for(lock, grace, [this] { return task_->done_; });
+    lock.unlock();
+    if (done)
       thread_.join();
     else
       thread_.detach();
   }
 
-  /// Waits for the end of the work, or until `stop` is requested. Returns whether the work is done: if so, what it wrote
-  /// is the caller's to read.
-  [[nodiscard]] bool wait(const std::stop_token& stop) { return progress_->wait(stop); }
-
-  static constexpr std::chrono::milliseconds grace{80};
-
- private:
-  class Progress {
-   public:
-    void finish() {
-      const std::lock_guard lock{mutex_};
-      done_ = true;
-      changed_.notify_all();
-    }
-    bool wait(const std::stop_token& stop) {
-      std::unique_lock lock{mutex_};
-      return changed_.wait(lock, stop, [this] { return done_; });
-    }
-    bool wait_for(std::chrono::milliseconds time) {
-      std::unique_lock lock{mutex_};
-      return changed_.wait_for(lock, time, [this] { return done_; });
-    }
-
-   private:
-    std::mutex mutex_;
-    std::condition_variable_any changed_;
-    bool done_ = false;
-  };
-
-  std::shared_ptr<Progress> progress_;
+  std::shared_ptr<Task> task_;
   std::thread thread_;
 };
 

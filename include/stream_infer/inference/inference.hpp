@@ -1,8 +1,10 @@
 #pragma once
 
 #include "stream_infer/algo/load_algo.hpp"
+#include "stream_infer/core/callback.hpp"
 #include "stream_infer/core/error.hpp"
 #include "stream_infer/core/frame.hpp"
+#include "stream_infer/core/min_max.hpp"
 #include "stream_infer/core/stats.hpp"
 #include "stream_infer/exporter/exporter.hpp"
 #include "stream_infer/fwd.hpp"
@@ -15,13 +17,11 @@
 #include "stream_infer/player/play_status.hpp"
 #include "stream_infer/producer/producer.hpp"
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -56,7 +56,7 @@ class Inference {
       "each algorithm's run() returns (PrintExporter needs operator<< for it)");
 
   using Latest = LatestRecords<typename Loaded::Value...>;
-  using ProcessHook = std::function<void(const Frame&, const Latest&)>;
+  using ProcessHook = Callback<void(const Frame&, const Latest&)>;
   static constexpr std::size_t algo_count = sizeof...(Loaded);
 
   /// Calls every algorithm's init(), in order.
@@ -104,7 +104,7 @@ class Inference {
                           .send_failures = outlet_.send_failures(),
                           .last_send_error = outlet_.last_send_error(),
                           .process_skipped = process_skipped_,
-                          .media_time = std::max(MediaTime{0}, player.current_time() - options.position),
+                          .media_time = detail::max(MediaTime{0}, player.current_time() - options.position),
                           .wall_time = std::chrono::steady_clock::now() - begin};
       if (options.on_progress) tell(options, player, begin, true);
     };

@@ -3,12 +3,12 @@
 #include "stream_infer/algo/load_algo.hpp"
 #include "stream_infer/core/error.hpp"
 #include "stream_infer/core/frame.hpp"
+#include "stream_infer/core/min_max.hpp"
 #include "stream_infer/core/name.hpp"
 #include "stream_infer/core/stats.hpp"
 #include "stream_infer/exporter/record.hpp"
 #include "stream_infer/schedule/due.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -224,7 +224,7 @@ class Lane {
     edit([took](AlgoStats& stats) {
       ++stats.runs;
       stats.run_time += took;
-      stats.longest_run = std::max(stats.longest_run, took);
+      stats.longest_run = detail::max(stats.longest_run, took);
     });
   }
 

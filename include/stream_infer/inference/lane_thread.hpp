@@ -1,10 +1,10 @@
 #pragma once
 
+#include "stream_infer/core/callback.hpp"
 #include "stream_infer/core/clock.hpp"
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <thread>
 #include <utility>
 
@@ -16,7 +16,7 @@ namespace stream_infer::detail {
 template <Clock C>
 class LaneThread {
  public:
-  LaneThread(C clock, std::function<void()> work) : clock_{std::move(clock)}, work_{std::move(work)} {
+  LaneThread(C clock, Callback<void()> work) : clock_{std::move(clock)}, work_{std::move(work)} {
     thread_ = std::thread{[this] { loop(); }};  // last: the thread uses all of the above
   }
 
@@ -60,7 +60,7 @@ class LaneThread {
   }
 
   C clock_;
-  std::function<void()> work_;
+  Callback<void()> work_;
   std::atomic<State> state_{State::idle};
   std::atomic<bool> finishing_{false};
   std::thread thread_;

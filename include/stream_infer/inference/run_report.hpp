@@ -38,8 +38,8 @@ struct RunReport {
 };
 
 inline std::ostream& operator<<(std::ostream& out, const RunReport& report) {
-  const double wall = std::chrono::duration<double>{report.wall_time}.count();
-  const double media = std::chrono::duration<double>{report.media_time}.count();
+  const double wall = to_seconds(report.wall_time);
+  const double media = to_seconds(report.media_time);
   char took[64];
   std::snprintf(took, sizeof took, "%.2f s (%.1fx real time)", wall, wall > 0 ? media / wall : 0);
   out << to_string(report.end) << " after " << to_hms_ms(report.media_time) << " of video in " << took << '\n'

@@ -2,9 +2,9 @@
 
 #include "stream_infer/core/error.hpp"
 #include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/min_max.hpp"
 #include "stream_infer/producer/producer.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -41,10 +41,10 @@ class FrameSelector {
   /// without which a gap that ends at the position would be taken for a period. With a play rate that is one tick before
   /// the tick that the position falls into, so that both are seen from their beginning.
   [[nodiscard]] static MediaTime open_at(std::optional<Rational> fps, MediaTime position) {
-    if (!fps) return std::max(MediaTime{0}, position - std::chrono::seconds{1});  // more than any ε
+    if (!fps) return detail::max(MediaTime{0}, position - MediaTime{1'000'000'000});  // more than any ε
     const detail::int128 tick = detail::floor_div(detail::int128{position.count()} * fps->num(), scale(*fps)) - 1;
     const detail::int128 start = detail::floor_div(tick * scale(*fps), fps->num());
-    return std::max(MediaTime{0}, MediaTime{static_cast<std::int64_t>(start)});
+    return detail::max(MediaTime{0}, MediaTime{static_cast<std::int64_t>(start)});
   }
 
   /// The play rate: the given one, or the source's; 0 if neither is known.
@@ -72,7 +72,7 @@ class FrameSelector {
     if (!started_) {
       // From a position on, the frame before it would have been played a period earlier, unless we saw it.
       if (position_ > MediaTime{0} && !seen_before_position_)
-        timing.previous = std::max(previous_, std::min(time, position_ + period_) - period_);
+        timing.previous = detail::max(previous_, detail::min(time, position_ + period_) - period_);
       timing.start = timing.previous;
     }
     return timing;

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <iterator>
 #include <memory>
-#include <ranges>
 #include <utility>
 
 namespace stream_infer {
@@ -22,7 +21,7 @@ struct PlayedFrame {
 /// The serial loop over a source, from Player::play(): a move-only C++20 input range of PlayedFrame. Each step reads the
 /// next frame and adds it to the tracker. Leaving the loop early closes the source. It must not outlive its Player.
 template <class Session>
-class PlayRange : public std::ranges::view_base {  // not view_interface: clang before 16 cannot compile libstdc++'s
+class PlayRange {
  public:
   class Iterator {
    public:

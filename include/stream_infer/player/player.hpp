@@ -1,5 +1,6 @@
 #pragma once
 
+#include "stream_infer/core/callback.hpp"
 #include "stream_infer/core/clock.hpp"
 #include "stream_infer/core/error.hpp"
 #include "stream_infer/core/media_time.hpp"
@@ -13,7 +14,6 @@
 #include "stream_infer/producer/producer.hpp"
 
 #include <atomic>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -36,7 +36,7 @@ class Player {
   using Range = PlayRange<Session>;
 
   /// Called on the playing thread after each played frame, with the play's stop token. It must be quick.
-  using OnFrame = std::function<void(const Frame&, const std::stop_token&)>;
+  using OnFrame = Callback<void(const Frame&, const std::stop_token&)>;
 
   /// Opens nothing yet. \param source  what the producer opens: a file, URL, device or pattern
   Player(P& producer, Tracker& tracker, std::string source = {}, C clock = C{})

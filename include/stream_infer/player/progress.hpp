@@ -1,11 +1,11 @@
 #pragma once
 
+#include "stream_infer/core/callback.hpp"
 #include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/min_max.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -23,20 +23,20 @@ struct Progress {
 
   /// Media time played for each second of wall time: 1 is real time.
   [[nodiscard]] double speed() const {
-    const double wall = std::chrono::duration<double>{elapsed}.count();
-    return wall > 0 ? std::chrono::duration<double>{position - start}.count() / wall : 0;
+    const double wall = to_seconds(elapsed);
+    return wall > 0 ? to_seconds(position - start) / wall : 0;
   }
 
   /// Wall time that the rest will take at this speed, if that can be told.
-  [[nodiscard]] std::optional<std::chrono::seconds> left() const {
+  [[nodiscard]] std::optional<MediaTime> left() const {
     if (!duration || speed() <= 0) return std::nullopt;
-    const double rest = std::chrono::duration<double>{std::max(MediaTime{0}, *duration - position)}.count();
-    return std::chrono::round<std::chrono::seconds>(std::chrono::duration<double>{rest / speed()});
+    const MediaTime rest = detail::max(MediaTime{0}, *duration - position);
+    return MediaTime{static_cast<std::int64_t>(static_cast<double>(rest.count()) / speed())};
   }
 };
 
 /// Hears of progress a few times a second.
-using OnProgress = std::function<void(const Progress&)>;
+using OnProgress = Callback<void(const Progress&)>;
 
 /// Shows progress as one line that is written over again and again, and cleared at the end:
 ///
@@ -63,18 +63,19 @@ class ProgressLine {
 
   /// The line's text.
   [[nodiscard]] static std::string text(const Progress& progress) {
+    constexpr MediaTime half_a_second{500'000'000};  // to_hms() cuts off
     std::string line = to_hms(progress.position);
     char part[64];
     if (progress.duration) {
       line += " of " + to_hms(*progress.duration);
       const double share = static_cast<double>(progress.position.count()) /
-                           static_cast<double>(std::max<MediaTime::rep>(1, progress.duration->count()));
-      std::snprintf(part, sizeof part, "  %3d%%", static_cast<int>(std::clamp(share, 0.0, 1.0) * 100));
+                           static_cast<double>(detail::max<MediaTime::rep>(1, progress.duration->count()));
+      std::snprintf(part, sizeof part, "  %3d%%", static_cast<int>(detail::clamp(share, 0.0, 1.0) * 100));
       line += part;
     }
     std::snprintf(part, sizeof part, "   %.1fx real time", progress.speed());
     line += part;
-    if (const auto left = progress.left()) line += "   " + to_hms(*left) + " left";
+    if (const auto left = progress.left()) line += "   " + to_hms(*left + half_a_second) + " left";
     return line;
   }
 

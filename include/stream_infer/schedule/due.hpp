@@ -1,9 +1,9 @@
 #pragma once
 
 #include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/min_max.hpp"
 #include "stream_infer/core/rational.hpp"
 
-#include <algorithm>
 #include <cstdint>
 
 namespace stream_infer {
@@ -32,7 +32,7 @@ class DueRule {
   /// for every_frame().
   [[nodiscard]] constexpr std::uint64_t reached(MediaTime time, const Timing& timing) const {
     const detail::int128 end = detail::int128{time.count()} + timing.period.count() + timing.tolerance.count();
-    return static_cast<std::uint64_t>(std::max<detail::int128>(0, detail::floor_div(end, interval_.count())));
+    return static_cast<std::uint64_t>(detail::max<detail::int128>(0, detail::floor_div(end, interval_.count())));
   }
 
   /// How many dues end at the frame of `timing`: mostly 0 or 1; more where a gap in the stream lies before it.

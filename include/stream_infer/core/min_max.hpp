@@ -1,0 +1,22 @@
+#pragma once
+
+namespace stream_infer::detail {
+
+// std::min and its kin: <algorithm>, which holds them, costs more than most of what including this library does.
+
+template <class T>
+[[nodiscard]] constexpr T min(T a, T b) {
+  return b < a ? b : a;
+}
+
+template <class T>
+[[nodiscard]] constexpr T max(T a, T b) {
+  return a < b ? b : a;
+}
+
+template <class T>
+[[nodiscard]] constexpr T clamp(T value, T low, T high) {
+  return min(max(value, low), high);
+}
+
+}  // namespace stream_infer::detail
