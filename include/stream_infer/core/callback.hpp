@@ -32,16 +32,13 @@ class Callback<R(Args...)> {
     Base() = default;
     Base(const Base&) = delete;
     Base& operator=(const Base&) = delete;
+    virtual ~Base() = default;
     virtual R call(Args... arguments) = 0;
-
-   protected:
-    ~Base() = default;  // held_ knows what to delete
   };
 
   template <class F>
   struct Held final : Base {
-    template <class Given>
-    explicit Held(Given&& given) : callable(std::forward<Given>(given)) {}
+    explicit Held(F given) : callable(std::move(given)) {}
     R call(Args... arguments) override { return static_cast<R>(callable(std::forward<Args>(arguments)...)); }
     F callable;
   };

@@ -95,7 +95,7 @@ class ManualClock {
 
   struct State {
     /// Who wakes next: the earliest deadline; of equal ones, who has slept longest.
-    Sleeper* next() {
+    [[nodiscard]] Sleeper* next() const {
       Sleeper* found = nullptr;
       for (Sleeper* sleeper = first; sleeper != nullptr; sleeper = sleeper->next)
         if (!sleeper->woken && (found == nullptr || sleeper->deadline < found->deadline)) found = sleeper;

@@ -54,7 +54,7 @@ class Worker {
   static constexpr std::chrono::nanoseconds grace{80'000'000};
 
  private:
-  static void work(std::shared_ptr<Task> task) {
+  static void work(const std::shared_ptr<Task>& task) {
     task->run();
     const std::lock_guard lock{task->mutex_};
     task->done_ = true;
