@@ -37,6 +37,9 @@ TEST_CASE("A reader's counters are all taken over", "[stats]") {
   si::SourceCounters counters;
   counters.packets_read = 1;
   counters.packets_decoded = 2;
+  counters.left_out_non_reference = 7;
+  counters.left_out_tail = 8;
+  counters.left_out_group = 9;
   counters.frames_decoded = 3;
   counters.frames_converted = 4;
   counters.frames_damaged = 5;
@@ -46,6 +49,8 @@ TEST_CASE("A reader's counters are all taken over", "[stats]") {
   source.take(counters);
   CHECK(source.packets_read == 1);
   CHECK(source.packets_decoded == 2);
+  CHECK(source.left_out == si::LeftOut{.non_reference = 7, .tail = 8, .group = 9});
+  CHECK(source.left_out.total() == 24);
   CHECK(source.frames_decoded == 3);
   CHECK(source.frames_converted == 4);
   CHECK(source.frames_damaged == 5);
@@ -77,6 +82,9 @@ TEST_CASE("Stats are printed in one line that leaves out what did not happen", "
                               .frames_seen = 4,
                               .frames_played = 2}) ==
         "source: 2 of 4 frames played, 1 converted, 4 of 5 packets decoded");
+  CHECK(print(si::SourceStats{.packets_read = 9, .packets_decoded = 3, .left_out = {1, 2, 3}}) ==
+        "source: 0 of 0 frames played, 0 converted, 3 of 9 packets decoded, 3 in groups nobody needs, 2 at the ends of "
+        "groups, 1 not referred to");
   CHECK(print(si::SourceStats{.frames_damaged = 1, .decode_errors = 2, .truncated = true, .skipped = {.tracker = 3}}) ==
         "source: 0 of 0 frames played, 0 converted, 0 of 0 packets decoded, 3 frames dropped by the tracker, 2 packets "
         "refused, 1 frames damaged, truncated");

@@ -20,6 +20,7 @@ enum class Errc {
   algorithm_failed,      ///< an algorithm's init() threw
   producer_failed,       ///< a Producer or Reader threw something that is not an Error
   busy,                  ///< the object is in use: a Player that plays already
+  left_out,              ///< the pixels of a frame that no algorithm needed were not decoded
 };
 
 [[nodiscard]] inline const std::error_category& error_category() noexcept {
@@ -37,6 +38,7 @@ enum class Errc {
         case Errc::algorithm_failed: return "the algorithm failed";
         case Errc::producer_failed: return "the producer failed";
         case Errc::busy: return "already playing";
+        case Errc::left_out: return "the pixels were left out";
       }
       return "unknown error";
     }

@@ -15,13 +15,26 @@ namespace stream_infer {
 /// What a Reader counts while it works; shared with the frames that it made, because pixels are converted when somebody
 /// looks at them, which may be after the reader is gone. Any thread may read it at any time.
 struct SourceCounters {
-  std::atomic<std::uint64_t> packets_read{0};      ///< compressed pictures taken from the container
-  std::atomic<std::uint64_t> packets_decoded{0};   ///< of those, handed to the decoder
-  std::atomic<std::uint64_t> frames_decoded{0};    ///< pictures that came out of it
-  std::atomic<std::uint64_t> frames_converted{0};  ///< pictures whose pixels somebody looked at
-  std::atomic<std::uint64_t> frames_damaged{0};    ///< decoded with errors concealed, and handed on
-  std::atomic<std::uint64_t> decode_errors{0};     ///< packets that the decoder refused
-  std::atomic<bool> truncated{false};              ///< the file ends before its own index says so
+  std::atomic<std::uint64_t> packets_read{0};            ///< compressed pictures taken from the container
+  std::atomic<std::uint64_t> packets_decoded{0};         ///< of those, handed to the decoder
+  std::atomic<std::uint64_t> left_out_non_reference{0};  ///< LeftOut::non_reference
+  std::atomic<std::uint64_t> left_out_tail{0};           ///< LeftOut::tail
+  std::atomic<std::uint64_t> left_out_group{0};          ///< LeftOut::group
+  std::atomic<std::uint64_t> frames_decoded{0};          ///< pictures that came out of it
+  std::atomic<std::uint64_t> frames_converted{0};        ///< pictures whose pixels somebody looked at
+  std::atomic<std::uint64_t> frames_damaged{0};          ///< decoded with errors concealed, and handed on
+  std::atomic<std::uint64_t> decode_errors{0};           ///< packets that the decoder refused
+  std::atomic<bool> truncated{false};                    ///< the file ends before its own index says so
+};
+
+/// Compressed pictures that were not decoded because nobody needed them, by what made that possible.
+struct LeftOut {
+  std::uint64_t non_reference = 0;  ///< no other picture refers to it
+  std::uint64_t tail = 0;           ///< nothing that is needed comes after it in its group of pictures
+  std::uint64_t group = 0;          ///< its whole group of pictures was left out
+
+  [[nodiscard]] std::uint64_t total() const { return non_reference + tail + group; }
+  friend bool operator==(const LeftOut&, const LeftOut&) = default;
 };
 
 /// Why a frame that came from the reader was not played.
@@ -39,6 +52,7 @@ struct Skips {
 struct SourceStats {
   std::uint64_t packets_read = 0;
   std::uint64_t packets_decoded = 0;
+  LeftOut left_out{};
   std::uint64_t frames_decoded = 0;
   std::uint64_t frames_converted = 0;
   std::uint64_t frames_damaged = 0;
@@ -51,6 +65,9 @@ struct SourceStats {
   void take(const SourceCounters& from) {
     packets_read = from.packets_read.load(std::memory_order_relaxed);  // counts: nothing is published through them
     packets_decoded = from.packets_decoded.load(std::memory_order_relaxed);
+    left_out.non_reference = from.left_out_non_reference.load(std::memory_order_relaxed);
+    left_out.tail = from.left_out_tail.load(std::memory_order_relaxed);
+    left_out.group = from.left_out_group.load(std::memory_order_relaxed);
     frames_decoded = from.frames_decoded.load(std::memory_order_relaxed);
     frames_converted = from.frames_converted.load(std::memory_order_relaxed);
     frames_damaged = from.frames_damaged.load(std::memory_order_relaxed);
@@ -111,6 +128,9 @@ inline std::ostream& operator<<(std::ostream& out, const SourceStats& source) {
   out << "source: " << source.frames_played << " of " << source.frames_seen << " frames played, "
       << source.frames_converted << " converted, " << source.packets_decoded << " of " << source.packets_read
       << " packets decoded";
+  detail::print_count(out, source.left_out.group, "in groups nobody needs");
+  detail::print_count(out, source.left_out.tail, "at the ends of groups");
+  detail::print_count(out, source.left_out.non_reference, "not referred to");
   detail::print_count(out, source.skipped.rate, "frames thinned out by the play rate");
   detail::print_count(out, source.skipped.position, "frames before the position");
   detail::print_count(out, source.skipped.tracker, "frames dropped by the tracker");

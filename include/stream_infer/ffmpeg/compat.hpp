@@ -43,6 +43,12 @@ using Codec = std::remove_pointer_t<decltype(avcodec_find_decoder(AV_CODEC_ID_NO
 #endif
 }
 
+/// Whether a packet brings new settings for the decoder, beside its picture.
+[[nodiscard]] inline bool changes_parameters(const AVPacket& packet) {
+  return av_packet_get_side_data(&packet, AV_PKT_DATA_NEW_EXTRADATA, nullptr) != nullptr ||
+         av_packet_get_side_data(&packet, AV_PKT_DATA_PARAM_CHANGE, nullptr) != nullptr;
+}
+
 /// Whether the decoder calls a picture a key frame.
 [[nodiscard]] inline bool is_key_frame(const AVFrame& frame) {
 #ifdef AV_FRAME_FLAG_KEY  // FFmpeg 6.1

@@ -14,6 +14,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -44,7 +45,7 @@ class Demuxer {
     stopped,
   };
 
-  /// The next packet of the video stream. \throws Error  if the source fails
+  /// The next packet of the video stream. If the source fails, that is its end, and failure() says why.
   [[nodiscard]] Status read(Packet& packet) {
     for (;;) {
       const int code = av_read_frame(input_.context.get(), packet.refill());
@@ -65,11 +66,14 @@ class Demuxer {
       }
       const bool damaged = code == AVERROR_INVALIDDATA || code == AVERROR_PATCHWELCOME;
       if (damaged && ++damages_in_a_row_ <= most_damages_in_a_row) return Status::damaged;
-      if (!damaged && !at_end_of_file()) throw make_error(code, "read", name_);
+      if (!damaged && !at_end_of_file()) failure_ = std::make_exception_ptr(make_error(code, "read", name_));
       damaged_end_ = damaged;
       return Status::end;
     }
   }
+
+  /// What ended the source, if it was not its own end: an Error.
+  [[nodiscard]] const std::exception_ptr& failure() const { return failure_; }
 
   /// Whether it is worth trying to seek.
   [[nodiscard]] bool can_seek() const {
@@ -276,6 +280,7 @@ class Demuxer {
   int damages_in_a_row_ = 0;
   bool last_is_cut_ = false;  // the packet that was read last
   bool damaged_end_ = false;
+  std::exception_ptr failure_;
   std::int64_t end_ = AV_NOPTS_VALUE;  // of the packets read, the smallest number before there were any
 };
 

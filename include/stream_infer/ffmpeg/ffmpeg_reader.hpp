@@ -6,6 +6,8 @@
 #include "stream_infer/ffmpeg/worker.hpp"
 #include "stream_infer/producer/producer.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -28,71 +30,77 @@ class FFmpegReader {
 
   /// \throws Error  if the source fails for good; after the frames that came before it
   [[nodiscard]] ReadStatus read(Frame& frame) {
-    if (last_.status != ReadStatus::frame) return say(last_);
-    Item item;
-    if (!ahead_->queue.pop(item)) return ReadStatus::stopped;
-    if (item.status != ReadStatus::frame) return say(last_ = std::move(item));
-    frame = std::move(item.frame);
-    return ReadStatus::frame;
+    if (next_ == batch_.count && batch_.status == ReadStatus::frame) {
+      if (!ahead_->queue.pop(batch_)) return ReadStatus::stopped;
+      next_ = 0;
+    }
+    if (next_ < batch_.count) {
+      frame = std::move(batch_.frames[next_++]);
+      return ReadStatus::frame;
+    }
+    if (batch_.error) std::rethrow_exception(batch_.error);
+    return batch_.status;
   }
 
  private:
-  struct Item {
+  /// Some frames, of which the last may have pixels, and what comes after them: `frame` is another batch.
+  struct Batch {
+    std::array<Frame, 32> frames;
+    std::size_t count = 0;
     ReadStatus status = ReadStatus::frame;
-    Frame frame;
     std::exception_ptr error;
   };
-
-  static ReadStatus say(const Item& item) {
-    if (item.error) std::rethrow_exception(item.error);
-    return item.status;
-  }
 
   /// What the thread that reads ahead uses. It is shared with it: a thread that does not end in time is left behind.
   struct Ahead final : ffmpeg::Task {
     Ahead(const std::string& name, const FFmpegOptions& settings, const OpenOptions& options)
         : pass_on{options.stop, RequestStop{&own_stop}},
-          source{name, settings, OpenOptions{.position = options.position, .stop = own_stop.get_token()}},
+          source{name, settings,
+                 OpenOptions{.position = options.position, .stop = own_stop.get_token(), .needs = options.needs}},
           close_queue{own_stop.get_token(), CloseQueue{&queue}} {}
 
     void run() noexcept override {
       for (bool more = true; more;) {
-        Item item;
+        Batch batch;
         try {
-          item.status = source.read(item.frame);
+          do {
+            batch.status = source.read(batch.frames[batch.count]);
+            if (batch.status == ReadStatus::frame) ++batch.count;
+          } while (batch.status == ReadStatus::frame && source.left_out() && batch.count < batch.frames.size());
         } catch (...) {
           if (own_stop.stop_requested()) return;  // what fails because of the stop has not failed
-          item.status = ReadStatus::end;
-          item.error = std::current_exception();
+          batch.status = ReadStatus::end;
+          batch.error = std::current_exception();
         }
-        more = item.status == ReadStatus::frame;
-        if (!queue.push(std::move(item))) return;
+        more = batch.status == ReadStatus::frame;
+        if (!queue.push(std::move(batch))) return;
       }
     }
 
     void stop() noexcept override { own_stop.request_stop(); }
 
-    static constexpr std::uint32_t depth = 8;  // pictures; a 1080p one is 3 MB
+    static constexpr std::uint32_t depth = 8;  // pictures with pixels; a 1080p one is 3 MB
 
     struct RequestStop {
       std::stop_source* source;
       void operator()() const { source->request_stop(); }
     };
     struct CloseQueue {
-      detail::BoundedQueue<Item>* queue;
+      detail::BoundedQueue<Batch>* queue;
       void operator()() const { queue->close(); }
     };
 
     std::stop_source own_stop;  // requested with the play's, and when the reader is destroyed
     std::stop_callback<RequestStop> pass_on;
     ffmpeg::FrameSource source;
-    detail::BoundedQueue<Item> queue{depth};
+    detail::BoundedQueue<Batch> queue{depth};
     std::stop_callback<CloseQueue> close_queue;
   };
 
   std::shared_ptr<Ahead> ahead_;
   ffmpeg::Worker worker_;
-  Item last_;  // what came instead of a frame, if that has come: it comes again
+  Batch batch_;
+  std::size_t next_ = 0;  // in batch_
 };
 
 static_assert(Reader<FFmpegReader>);

@@ -4,15 +4,19 @@
 #include "stream_infer/core/frame_pool.hpp"
 #include "stream_infer/core/media_time.hpp"
 #include "stream_infer/core/min_max.hpp"
+#include "stream_infer/core/queue.hpp"
 #include "stream_infer/core/stats.hpp"
+#include "stream_infer/ffmpeg/bitstream.hpp"
 #include "stream_infer/ffmpeg/converter.hpp"
 #include "stream_infer/ffmpeg/decoder.hpp"
 #include "stream_infer/ffmpeg/demuxer.hpp"
 #include "stream_infer/ffmpeg/ffmpeg_options.hpp"
 #include "stream_infer/ffmpeg/packet.hpp"
+#include "stream_infer/ffmpeg/planned_decoder.hpp"
 #include "stream_infer/producer/producer.hpp"
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -42,6 +46,9 @@ class FrameSource {
       throw Error{Errc::invalid_argument, "open", demuxer().name(),
                   "its pictures would become " + std::to_string(spec.width) + "x" + std::to_string(spec.height) +
                       ", more than 65535 pixels on a side: set both width and height"};
+    const bool planned = options.needs && plan(options);
+    if (options.needs && !planned && !demuxer().live()) needs_ = options.needs(info_);
+    if (planned_) return;
     if (options.position > MediaTime{0} && demuxer().can_seek() && can_start_at_key_frames()) {
       landing_ = Landing{.position = options.position};
       land();
@@ -53,7 +60,18 @@ class FrameSource {
 
   /// The next picture, not yet converted. Not to be called again after an error. \throws Error  if the source fails, after
   /// the pictures before that
-  [[nodiscard]] ReadStatus read(Frame& frame) {
+  [[nodiscard]] ReadStatus read(Frame& frame) { return needs_ ? read_filtered(frame) : read_next(frame); }
+
+  /// Whether the frame read last has no pixels, because nobody needs it.
+  [[nodiscard]] bool left_out() const { return left_out_; }
+
+ private:
+  static constexpr int largest_side = 65535;
+  static constexpr std::size_t most_pending = 64;
+
+  [[nodiscard]] ReadStatus read_next(Frame& frame) { return planned_ ? read_planned(frame) : read_plain(frame); }
+
+  [[nodiscard]] ReadStatus read_plain(Frame& frame) {
     for (;;) {
       switch (decoder().receive(*decoded_)) {
         case Decoder::Status::frame:
@@ -79,8 +97,41 @@ class FrameSource {
     }
   }
 
- private:
-  static constexpr int largest_side = 65535;
+  /// Where everything must be decoded: the pixels of what nobody needs are let go of as soon as that is known. Frames wait
+  /// for it, but not more of them than `most_pending`.
+  [[nodiscard]] ReadStatus read_filtered(Frame& frame) {
+    for (;;) {
+      if (!pending_.empty()) {
+        for (; overdue_ > 0 && needs_->take() != PictureNeed::unknown; --overdue_) {}
+        const PictureNeed need = overdue_ > 0 ? PictureNeed::unknown : needs_->take();
+        if (need != PictureNeed::unknown || pending_.size() == most_pending) {
+          if (need == PictureNeed::unknown) ++overdue_;
+          frame = pending_.pop_front();
+          left_out_ = need == PictureNeed::not_needed;
+          if (left_out_) frame = pool_.make_lazy(frame.spec(), frame.time(), [](DecodedPicture&) {});
+          return ReadStatus::frame;
+        }
+      } else if (ended_) {
+        if (failure_) std::rethrow_exception(failure_);
+        return ReadStatus::end;
+      }
+      Frame next;
+      try {
+        const ReadStatus status = read_next(next);
+        if (status == ReadStatus::stopped) return status;
+        ended_ = status == ReadStatus::end;
+      } catch (...) {
+        ended_ = true;
+        failure_ = std::current_exception();
+      }
+      if (ended_) {
+        needs_->end();
+      } else {
+        needs_->add(next.time());
+        pending_.push_back(std::move(next));
+      }
+    }
+  }
 
   struct Opened {
     Opened(const std::string& source, const FFmpegOptions& settings, const std::stop_token& stop)
@@ -104,6 +155,56 @@ class FrameSource {
     if (!landing_) count(counters_->decode_errors);
   }
 
+  /// Goes to work by what will be looked at, if the stream can be planned. Else all is as before.
+  bool plan(const OpenOptions& options) {
+    if (demuxer().live() || !demuxer().knows_start() || !make_bitstream(*demuxer().stream().codecpar)) return false;
+    if (options.position > MediaTime{0} && demuxer().can_seek() && !seek_to_entry(options.position)) {
+      open();
+      return false;
+    }
+    planned_.emplace(demuxer(), decoder(), *counters_, make_bitstream(*demuxer().stream().codecpar),
+                     options.needs(info_));
+    return planned_->can_plan();
+  }
+
+  /// Goes to a packet, at or before `position`, from which on decoding is as from the start. Returns false if there is none
+  /// near.
+  bool seek_to_entry(MediaTime position) {
+    for (const MediaTime back : {MediaTime{0}, MediaTime{2'000'000'000}, MediaTime{8'000'000'000}}) {
+      const MediaTime to = position - back;
+      if (to <= MediaTime{0}) break;
+      const std::unique_ptr<Bitstream> bitstream = make_bitstream(*demuxer().stream().codecpar);
+      if (!demuxer().seek(to) || demuxer().read(packet_) != Demuxer::Status::packet) return false;
+      const std::optional<PictureTraits> traits = bitstream->inspect(*packet_);
+      if (!traits || traits->entry == PictureTraits::Entry::none || packet_->pts == AV_NOPTS_VALUE) continue;
+      if (demuxer().time_of(packet_->pts) > position || !demuxer().seek(to)) continue;
+      from_start_ = false;
+      return true;
+    }
+    open();  // from the start
+    return true;
+  }
+
+  [[nodiscard]] ReadStatus read_planned(Frame& frame) {
+    std::int64_t timestamp = 0;
+    const PlannedDecoder::Status status = planned_->next(*decoded_, timestamp);
+    left_out_ = status == PlannedDecoder::Status::left_out;
+    switch (status) {
+      case PlannedDecoder::Status::picture: frame = frame_of_picture(); return ReadStatus::frame;
+      case PlannedDecoder::Status::left_out:
+        timed_ = demuxer().time_of(timestamp);
+        last_time_ = timed_;
+        periods_since_ = 0;
+        frame = pool_.make_lazy(spec_of(info_.width, info_.height), timed_, [](DecodedPicture&) {});
+        return ReadStatus::frame;
+      case PlannedDecoder::Status::stopped: return ReadStatus::stopped;
+      case PlannedDecoder::Status::end: break;
+    }
+    packets_ = planned_->packets();
+    finish();
+    return ReadStatus::end;
+  }
+
   /// Opens the source, to be read from its start.
   void open() {
     opened_.reset();
@@ -113,18 +214,11 @@ class FrameSource {
     await_key_ = codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MPEG4;
     packets_ = 0;
     from_start_ = true;
-    failure_ = nullptr;
-  }
-
-  /// Reads a packet; a failure comes as the end, and is thrown when the decoder has given out what it still has.
-  Demuxer::Status read_packet() try { return demuxer().read(packet_); } catch (...) {
-    failure_ = std::current_exception();
-    return Demuxer::Status::end;
   }
 
   /// Gives the decoder its next packet. Returns false if stop was requested.
   bool feed() {
-    switch (read_packet()) {
+    switch (demuxer().read(packet_)) {
       case Demuxer::Status::stopped: return false;
       case Demuxer::Status::end:
         if (!decoder().send(nullptr)) count_error();
@@ -148,7 +242,7 @@ class FrameSource {
 
   /// The end: says whether it is the right one. \throws Error  if the source failed, or nothing could be decoded
   void finish() {
-    if (failure_) std::rethrow_exception(failure_);
+    if (demuxer().failure()) std::rethrow_exception(demuxer().failure());
     if (demuxer().is_truncated(from_start_ ? std::optional{packets_} : std::nullopt))
       counters_->truncated.store(true, std::memory_order_relaxed);
     if (last_time_ || packets_ == 0) return;
@@ -159,7 +253,7 @@ class FrameSource {
   [[nodiscard]] Frame frame_of_picture() {
     const MediaTime time = next_time();
     last_time_ = time;
-    count(counters_->frames_decoded);
+    if (!planned_) count(counters_->frames_decoded);
     if (is_damaged()) count(counters_->frames_damaged);
     return pool_.make_lazy(spec_of_picture(), time,
                            [this](DecodedPicture& picture) { picture.take(*decoded_, orientation_, converters_); });
@@ -270,6 +364,13 @@ class FrameSource {
   bool from_start_ = true;
   bool await_key_ = false;
   std::optional<Landing> landing_;
+  std::optional<PlannedDecoder> planned_;
+  bool left_out_ = false;
+
+  std::unique_ptr<PictureNeeds> needs_;  // where nothing can be planned
+  stream_infer::detail::Queue<Frame> pending_;
+  std::size_t overdue_ = 0;  // answers of needs_ that were not waited for
+  bool ended_ = false;
   std::exception_ptr failure_;
 
   std::optional<MediaTime> last_time_;

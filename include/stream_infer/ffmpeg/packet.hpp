@@ -12,6 +12,7 @@ class Packet {
     av_packet_unref(packet_.get());
     return packet_.get();
   }
+  void move_to(AVPacket& empty) noexcept { av_packet_move_ref(&empty, packet_.get()); }
   [[nodiscard]] const AVPacket& operator*() const noexcept { return *packet_; }
   [[nodiscard]] const AVPacket* operator->() const noexcept { return packet_.get(); }
   [[nodiscard]] const AVPacket* get() const noexcept { return packet_.get(); }

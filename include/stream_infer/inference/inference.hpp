@@ -16,6 +16,7 @@
 #include "stream_infer/inference/start_options.hpp"
 #include "stream_infer/player/play_status.hpp"
 #include "stream_infer/producer/producer.hpp"
+#include "stream_infer/schedule/sampling_plan.hpp"
 
 #include <array>
 #include <atomic>
@@ -187,12 +188,15 @@ class Inference {
 
   using TimePoint = std::chrono::steady_clock::time_point;
 
+  /// What will be looked at: the windows of the algorithms, or, with a hook, every frame.
+  [[nodiscard]] std::optional<SamplingPlan> plan() const { return hook_ ? std::nullopt : std::optional{lanes_.plan()}; }
+
   template <class PlayerT>
   void run_offline(PlayerT& player, const StartOptions& options, TimePoint begin) {
     Latest latest;
     std::uint64_t version = 0;
     TimePoint told = begin;
-    for (const auto& [frame, number] : player.play(options.fps, options.position)) {
+    for (const auto& [frame, number] : player.play(options.fps, options.position, plan())) {
       if (lanes_.run_at(frame, frame.timing(), outlet_) != 0) outlet_.send_all();
       if (hook_) {
         outlet_.latest(latest, version);
@@ -222,13 +226,16 @@ class Inference {
       for (const auto& thread : threads) thread->finish();
     };
 
-    player.play_realtime(options.fps, options.position, [&](const Frame& frame, const std::stop_token& stop) {
-      lanes_.for_each([&]<std::size_t I>(auto& lane) {
-        if (!lane.due_at(frame)) return;
-        threads[I]->post();
-        clock.settle(stop);
-      });
-    });
+    player.play_realtime(
+        options.fps, options.position,
+        [&](const Frame& frame, const std::stop_token& stop) {
+          lanes_.for_each([&]<std::size_t I>(auto& lane) {
+            if (!lane.due_at(frame)) return;
+            threads[I]->post();
+            clock.settle(stop);
+          });
+        },
+        plan());
     try {
       attend(player, options, begin);
     } catch (...) {

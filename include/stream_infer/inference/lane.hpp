@@ -100,6 +100,7 @@ class Lane {
   }
 
   [[nodiscard]] const Name& name() const { return name_; }
+  [[nodiscard]] Schedule schedule() const { return {sampling_.frame_count, sampling_.frame_step, rule_.interval()}; }
 
   /// The counts so far. Any thread.
   [[nodiscard]] AlgoStats stats() const {

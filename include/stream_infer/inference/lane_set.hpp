@@ -4,6 +4,7 @@
 #include "stream_infer/core/frame.hpp"
 #include "stream_infer/core/stats.hpp"
 #include "stream_infer/inference/lane.hpp"
+#include "stream_infer/schedule/sampling_plan.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -42,6 +43,13 @@ class LaneSet {
     std::vector<std::string> all;
     for_each([&all]<std::size_t I>(const auto& lane) { all.emplace_back(lane.name().view()); });
     return all;
+  }
+
+  /// What all of them look at.
+  [[nodiscard]] SamplingPlan plan() const {
+    SamplingPlan plan;
+    for_each([&plan]<std::size_t I>(const auto& lane) { plan.schedules.push_back(lane.schedule()); });
+    return plan;
   }
 
   /// The counts so far. Any thread.

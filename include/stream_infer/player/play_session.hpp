@@ -5,8 +5,10 @@
 #include "stream_infer/core/redact.hpp"
 #include "stream_infer/core/stats.hpp"
 #include "stream_infer/player/frame_selector.hpp"
+#include "stream_infer/player/play_needs.hpp"
 #include "stream_infer/player/play_status.hpp"
 #include "stream_infer/producer/producer.hpp"
+#include "stream_infer/schedule/sampling_plan.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -121,6 +123,7 @@ class PlaySession {
     std::optional<Rational> fps;
     MediaTime position{};
     std::stop_token stop;
+    std::optional<SamplingPlan> plan;  ///< what will be looked at; none: everything
   };
 
   /// Opens the source. \throws Error
@@ -192,8 +195,13 @@ class PlaySession {
 
   static ReaderOf<P> open(P& producer, const Request& request) {
     FrameSelector::check(request.fps, request.position, redact(request.source));
-    return producer.open(request.source, OpenOptions{.position = FrameSelector::open_at(request.fps, request.position),
-                                                     .stop = request.stop});
+    OpenOptions options{.position = FrameSelector::open_at(request.fps, request.position), .stop = request.stop};
+    if (request.plan)
+      options.needs = [fps = request.fps, position = request.position,
+                       plan = *request.plan](const SourceInfo& info) -> std::unique_ptr<PictureNeeds> {
+        return std::make_unique<PlayNeeds>(FrameSelector{fps, info, position}, plan);
+      };
+    return producer.open(request.source, options);
   }
 
   Tracker* tracker_;

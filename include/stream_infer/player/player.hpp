@@ -12,6 +12,7 @@
 #include "stream_infer/player/play_session.hpp"
 #include "stream_infer/player/play_status.hpp"
 #include "stream_infer/producer/producer.hpp"
+#include "stream_infer/schedule/sampling_plan.hpp"
 
 #include <atomic>
 #include <memory>
@@ -49,13 +50,16 @@ class Player {
   /// Opens the source and gives the serial loop over its frames; a loop without frames if stop() comes meanwhile.
   /// \param fps       the play rate; none, or one at or above the source's, plays every frame
   /// \param position  where to start, since the source's start
+  /// \param plan      what will be looked at; the other frames may come without pixels. None: everything
   /// \throws Error    if the source cannot be opened, and from the loop if it fails for good
-  [[nodiscard]] Range play(std::optional<Rational> fps = {}, MediaTime position = {}) {
+  [[nodiscard]] Range play(std::optional<Rational> fps = {}, MediaTime position = {},
+                           std::optional<SamplingPlan> plan = {}) {
     const std::lock_guard lock{thread_mutex_};
     const std::stop_token stop = begin(position);
     try {
-      return Range{std::make_unique<Session>(*producer_, *tracker_, monitor_, request(fps, position, stop)), monitor_,
-                   stop};
+      return Range{std::make_unique<Session>(*producer_, *tracker_, monitor_,
+                                             typename Session::Request{source_, fps, position, stop, std::move(plan)}),
+                   monitor_, stop};
     } catch (const Error& error) {
       finish_failed(error, stop);
       if (!stop.stop_requested()) throw;
@@ -66,14 +70,15 @@ class Player {
   /// Plays on a thread of its own, at the stream's pace. Returns at once: the source is opened on that thread. If it
   /// cannot be opened or fails, is_active() turns false and status() says why. Parameters as for play().
   /// \throws Error  if a play is active, or for a rate or position that makes no sense
-  void play_realtime(std::optional<Rational> fps = {}, MediaTime position = {}, OnFrame on_frame = {}) {
+  void play_realtime(std::optional<Rational> fps = {}, MediaTime position = {}, OnFrame on_frame = {},
+                     std::optional<SamplingPlan> plan = {}) {
     const std::lock_guard lock{thread_mutex_};
     const std::stop_token stop = begin(position);
     clock_.begin_work();  // here, so that a clock driven by hand cannot run ahead of a thread that has not begun
     try {
       FrameSelector::check(fps, position, redact(source_));
-      thread_ = std::thread{
-          [this, fps, position, stop, on_frame = std::move(on_frame)] { run_realtime(fps, position, stop, on_frame); }};
+      thread_ = std::thread{[this, request = typename Session::Request{source_, fps, position, stop, std::move(plan)},
+                             on_frame = std::move(on_frame)] { run_realtime(request, on_frame); }};
     } catch (...) {
       const Error error = detail::current_error("play", redact(source_));
       clock_.end_work();
@@ -147,11 +152,6 @@ class Player {
     return stop;
   }
 
-  typename Session::Request request(std::optional<Rational> fps, MediaTime position,
-                                    const std::stop_token& stop) const {
-    return {source_, fps, position, stop};
-  }
-
   /// An open() that gave up because of a stop has not failed.
   void finish_failed(const Error& error, const std::stop_token& stop) {
     if (stop.stop_requested())
@@ -160,11 +160,11 @@ class Player {
       monitor_.finish(PlayState::failed, error);
   }
 
-  void run_realtime(std::optional<Rational> fps, MediaTime position, const std::stop_token& stop,
-                    const OnFrame& on_frame) {
+  void run_realtime(const typename Session::Request& request, const OnFrame& on_frame) {
+    const std::stop_token& stop = request.stop;
     playing_thread_.store(std::this_thread::get_id());
     try {
-      Session session{*producer_, *tracker_, monitor_, request(fps, position, stop)};
+      Session session{*producer_, *tracker_, monitor_, request};
       const ReadStatus last = play_all(session, stop, on_frame);
       monitor_.finish(last == ReadStatus::end ? PlayState::ended : PlayState::stopped);
     } catch (...) {

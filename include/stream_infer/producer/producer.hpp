@@ -1,5 +1,6 @@
 #pragma once
 
+#include "stream_infer/core/callback.hpp"
 #include "stream_infer/core/frame.hpp"
 #include "stream_infer/core/media_time.hpp"
 #include "stream_infer/core/stats.hpp"
@@ -26,10 +27,33 @@ struct SourceInfo {
   Rational time_base{1, 1'000'000'000};  ///< the unit of the source's time stamps, in seconds
 };
 
+/// Whether somebody will look at a picture.
+enum class PictureNeed : std::uint8_t { unknown, not_needed, needed };
+
+/// Knows, ahead of decoding, which of a source's pictures somebody will look at. A reader that can tell the times of its
+/// pictures before it decodes them says them here and leaves out what is not needed. For one thread.
+class PictureNeeds {
+ public:
+  PictureNeeds() = default;
+  PictureNeeds(const PictureNeeds&) = delete;
+  PictureNeeds& operator=(const PictureNeeds&) = delete;
+  virtual ~PictureNeeds() = default;
+
+  /// The next picture, in the order of showing, is at `time`, since the source's start.
+  virtual void add(MediaTime time) = 0;
+  /// There is no other.
+  virtual void end() = 0;
+  /// Whether the first picture not yet taken is needed; `unknown`, and not taken, while pictures after it decide that.
+  virtual PictureNeed take() = 0;
+};
+
 /// How a play wants its source opened.
 struct OpenOptions {
   MediaTime position{};    ///< where the play starts; a reader may start at any frame at or before it
   std::stop_token stop{};  ///< when requested, open() and read() return within 100 ms, whatever they wait for
+  /// What will be looked at; if empty, everything. A reader may leave the pixels of other pictures out: it gives their
+  /// frames all the same. It may also not care. Called on any thread.
+  Callback<std::unique_ptr<PictureNeeds>(const SourceInfo&)> needs{};
 };
 
 /// What read() came to. The end of a stream is a value, not an exception.

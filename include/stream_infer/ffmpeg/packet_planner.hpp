@@ -1,0 +1,271 @@
+#pragma once
+
+#include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/queue.hpp"
+#include "stream_infer/ffmpeg/bitstream.hpp"
+#include "stream_infer/producer/producer.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace stream_infer::ffmpeg {
+
+/// A packet, as far as planning is concerned.
+struct PlannedPacket {
+  std::int64_t timestamp = 0;  ///< of its picture, for showing
+  std::int64_t decoded_at =
+      0;             ///< the time stamp of its decoding: no packet after it has a picture to be shown before that
+  MediaTime time{};  ///< of the picture
+  std::size_t bytes = 0;
+  PictureTraits traits{};
+};
+
+/// Decides which packets the decoder gets. Packets are added in the order of decoding; their pictures' times are put in
+/// order and told to PictureNeeds, and when that knows what is needed, each packet is decided upon, first in, first out:
+///
+/// - a picture that is needed is decoded, and so is all between the entry point before it and it, but for
+/// - pictures that nobody refers to and nobody needs;
+/// - after the last picture needed, the rest of its group (up to the next entry point) is left out;
+/// - a group without one is left out as a whole.
+///
+/// A group begins with an entry point. The leading pictures of an open one may refer to the group before it too, so it is
+/// decoded to its end where one of them is needed. To leave out a reference, all of its group must be known to be
+/// unneeded; where that would take too much memory to find out, it is decoded.
+///
+/// It knows nothing of FFmpeg, and holds no packets. One thread.
+class PacketPlanner {
+ public:
+  struct Limits {
+    std::size_t packets = 4096;
+    std::size_t bytes = 32 << 20;
+  };
+
+  enum class Verdict : std::uint8_t {
+    wait,  ///< add another packet first, or end()
+    decode,
+    jump,           ///< decode, as the first after a gap: what the decoder still holds must come out before
+    non_reference,  ///< leave out: nobody refers to it
+    tail,           ///< leave out: nothing needed comes after it in its group
+    group,          ///< leave out: its whole group is
+  };
+
+  /// A picture in the order of showing.
+  struct Picture {
+    std::int64_t timestamp = 0;
+    MediaTime time{};
+    PictureNeed need = PictureNeed::unknown;
+  };
+
+  PacketPlanner(std::unique_ptr<PictureNeeds> needs, Limits limits) : needs_{std::move(needs)}, limits_{limits} {}
+
+  /// The next packet. Returns false if it makes no sense after those before: then it has not been added, and give_up() is
+  /// what is left.
+  [[nodiscard]] bool add(const PlannedPacket& packet) {
+    const PictureTraits& traits = packet.traits;
+    if (added_ == 0 && traits.entry == PictureTraits::Entry::none) return false;
+    if (added_ != 0 && packet.decoded_at < decoded_at_) return false;
+    if (packet.timestamp < packet.decoded_at && !traits.hidden) return false;
+    Waiting waiting{.packet = packet, .number = added_};
+    if (traits.entry != PictureTraits::Entry::none) {
+      entry_timestamp_ = packet.timestamp;
+      in_lead_ = traits.entry == PictureTraits::Entry::open;
+    } else if (in_lead_ && !traits.hidden) {
+      const bool leads = packet.timestamp < entry_timestamp_;
+      if (!leads) in_lead_ = false;
+      waiting.leading = leads && !traits.sure_of_before;
+    } else if (packet.timestamp < entry_timestamp_ && !traits.sure_of_before && !traits.hidden) {
+      return false;  // shown before its entry point, and after a picture that is not: no codec does that
+    }
+    // What leads the very first entry point refers to what is not there: no decoder shows it.
+    waiting.absent = traits.hidden || (waiting.leading && in_first_group());
+    if (!waiting.absent) {
+      if (last_shown_ && packet.timestamp <= *last_shown_) return false;
+      if (!insert(packet.timestamp, packet.time)) return false;
+    }
+    decoded_at_ = packet.decoded_at;
+    bytes_ += packet.bytes;
+    if (traits.entry != PictureTraits::Entry::none) ++entries_;
+    packets_.push_back(waiting);
+    ++added_;
+    show_up_to(packet.decoded_at);
+    return true;
+  }
+
+  /// There are no more packets.
+  void end() {
+    ended_ = true;
+    show_up_to(INT64_MAX);
+    needs_->end();
+    take_needs();
+  }
+
+  /// From here on everything is decoded, what has not been decided upon yet too; nothing more is to be added.
+  void give_up() {
+    if (gave_up_) return;
+    gave_up_ = true;
+    for (; !unsorted_.empty(); unsorted_.pop_back()) {
+      last_shown_ = unsorted_.back().timestamp;
+      pictures_.push_back(unsorted_.back());
+    }
+    for (std::size_t i = 0; i < pictures_.size(); ++i)
+      if (pictures_[i].need == PictureNeed::unknown) pictures_[i].need = PictureNeed::needed;
+  }
+  [[nodiscard]] bool gave_up() const { return gave_up_; }
+  [[nodiscard]] bool ended() const { return ended_; }
+
+  /// How many packets have not been decided upon.
+  [[nodiscard]] std::size_t waiting() const { return packets_.size(); }
+  /// Whether those are as many as may be kept waiting.
+  [[nodiscard]] bool is_full() const { return packets_.size() >= limits_.packets || bytes_ >= limits_.bytes; }
+
+  /// What to do with the oldest packet that has not been decided upon.
+  [[nodiscard]] Verdict decide() {
+    if (packets_.empty()) return Verdict::wait;
+    const PictureNeed need = what_needs_oldest();
+    // to know more would take too much memory, or nothing more will be known
+    const bool unknowable = is_full() || gave_up_;
+    if (need == PictureNeed::unknown && !unknowable) return Verdict::wait;
+    const Waiting& packet = packets_.front();
+    const bool is_entry = packet.packet.traits.entry != PictureTraits::Entry::none;
+    Verdict verdict = Verdict::decode;
+    if (need != PictureNeed::not_needed) {
+      if (!contiguous_) verdict = Verdict::jump;
+      contiguous_ = true;
+      group_left_out_ = false;
+    } else {
+      if (is_entry) group_left_out_ = true;
+      verdict = group_left_out_                                 ? Verdict::group
+                : packet.packet.traits.droppable && contiguous_ ? Verdict::non_reference
+                                                                : Verdict::tail;
+      // only other leading pictures refer to a leading one
+      if (is_entry || (!packet.packet.traits.droppable && !packet.leading)) contiguous_ = false;
+    }
+    bytes_ -= packet.packet.bytes;
+    packets_.pop_front();
+    return verdict;
+  }
+
+  /// The first picture, in the order of showing, that has not been popped; null while none is known.
+  [[nodiscard]] const Picture* picture() const { return pictures_.empty() ? nullptr : &pictures_.front(); }
+  void pop_picture() {
+    pictures_.pop_front();
+    ++popped_;
+  }
+
+ private:
+  struct Waiting {
+    PlannedPacket packet;
+    std::uint64_t number = 0;
+    bool leading = false;  ///< refers, perhaps, to the group before its own
+    bool absent = false;   ///< no picture of it will be shown
+  };
+
+  [[nodiscard]] bool in_first_group() const { return entries_ == 1; }
+
+  /// Keeps the pictures that cannot be put in order yet sorted, the latest first.
+  bool insert(std::int64_t timestamp, MediaTime time) {
+    for (const Picture& picture : unsorted_)
+      if (picture.timestamp == timestamp) return false;
+    unsorted_.push_back({timestamp, time});
+    for (std::size_t i = unsorted_.size() - 1; i > 0 && unsorted_[i - 1].timestamp < timestamp; --i)
+      std::swap(unsorted_[i - 1], unsorted_[i]);
+    return true;
+  }
+
+  void show_up_to(std::int64_t end) {
+    while (!unsorted_.empty() && unsorted_.back().timestamp < end) {
+      last_shown_ = unsorted_.back().timestamp;
+      needs_->add(unsorted_.back().time);
+      pictures_.push_back(unsorted_.back());
+      unsorted_.pop_back();
+    }
+    take_needs();
+  }
+
+  void take_needs() {
+    for (PictureNeed need = needs_->take(); need != PictureNeed::unknown; need = needs_->take()) {
+      if (taken_ >= popped_) pictures_[static_cast<std::size_t>(taken_ - popped_)].need = need;
+      ++taken_;
+    }
+  }
+
+  /// Whether the packet's own picture is needed.
+  [[nodiscard]] PictureNeed need_of(const Waiting& waiting) const {
+    if (waiting.absent) return PictureNeed::not_needed;
+    const std::int64_t timestamp = waiting.packet.timestamp;
+    if (!last_shown_ || timestamp > *last_shown_) return PictureNeed::unknown;
+    std::size_t low = 0, high = pictures_.size();
+    while (low < high) {
+      const std::size_t middle = (low + high) / 2;
+      if (pictures_[middle].timestamp < timestamp)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    // one that has been popped, and whose packet was not wanted until then, is not needed
+    const bool found = low < pictures_.size() && pictures_[low].timestamp == timestamp;
+    return found ? pictures_[low].need : PictureNeed::not_needed;
+  }
+
+  /// Whether the oldest packet is needed, for its own picture or for those that may refer to it.
+  [[nodiscard]] PictureNeed what_needs_oldest() {
+    const Waiting& oldest = packets_.front();
+    const PictureNeed own = need_of(oldest);
+    if (own == PictureNeed::needed || oldest.packet.traits.droppable) return own;
+    const bool in_group = !oldest.leading && !oldest.packet.traits.sure_of_before;
+    if (in_group && oldest.number < needed_before_) return PictureNeed::needed;
+    bool unknown = own == PictureNeed::unknown;
+    bool in_next_lead = false;
+    for (std::size_t i = 1; i < packets_.size(); ++i) {
+      const Waiting& later = packets_[i];
+      const PictureTraits& traits = later.packet.traits;
+      const bool in_a_lead = later.leading || traits.hidden || traits.sure_of_before;
+      const bool is_entry = traits.entry != PictureTraits::Entry::none;
+      if (oldest.leading || in_next_lead) {
+        if (is_entry || !in_a_lead) return unknown ? PictureNeed::unknown : PictureNeed::not_needed;
+        if (traits.sure_of_before) continue;  // it refers to its own entry point at the most
+      } else if (traits.entry == PictureTraits::Entry::closed) {
+        return unknown ? PictureNeed::unknown : PictureNeed::not_needed;
+      } else if (is_entry) {
+        in_next_lead = true;
+        continue;  // it refers to nothing
+      }
+      const PictureNeed need = need_of(later);
+      if (need == PictureNeed::needed) {
+        if (in_group) needed_before_ = later.number;
+        return PictureNeed::needed;
+      }
+      unknown = unknown || need == PictureNeed::unknown;
+    }
+    return unknown || !ended_ ? PictureNeed::unknown : PictureNeed::not_needed;
+  }
+
+  std::unique_ptr<PictureNeeds> needs_;
+  Limits limits_;
+
+  stream_infer::detail::Queue<Waiting> packets_;   // not yet decided upon, in the order of decoding
+  std::vector<Picture> unsorted_;                  // pictures before which others may still come, the latest first
+  stream_infer::detail::Queue<Picture> pictures_;  // in the order of showing
+  std::uint64_t popped_ = 0;                       // pictures
+  std::uint64_t taken_ = 0;                        // answers of needs_
+  std::optional<std::int64_t> last_shown_;
+
+  std::uint64_t added_ = 0;
+  std::uint64_t entries_ = 0;
+  std::int64_t entry_timestamp_ = 0;  // of the latest entry point added
+  bool in_lead_ = false;              // no picture shown after an open entry point has come yet
+  std::int64_t decoded_at_ = 0;
+  std::size_t bytes_ = 0;
+  bool ended_ = false;
+  bool gave_up_ = false;
+
+  std::uint64_t needed_before_ = 0;  // the number of a packet that is needed, and all references before it in its group
+  bool contiguous_ = true;           // since the last packet decoded, no reference was left out
+  bool group_left_out_ = false;
+};
+
+}  // namespace stream_infer::ffmpeg

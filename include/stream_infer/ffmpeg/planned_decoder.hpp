@@ -1,0 +1,266 @@
+#pragma once
+
+#include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/queue.hpp"
+#include "stream_infer/core/stats.hpp"
+#include "stream_infer/ffmpeg/bitstream.hpp"
+#include "stream_infer/ffmpeg/decoder.hpp"
+#include "stream_infer/ffmpeg/demuxer.hpp"
+#include "stream_infer/ffmpeg/handle.hpp"
+#include "stream_infer/ffmpeg/packet.hpp"
+#include "stream_infer/ffmpeg/packet_planner.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace stream_infer::ffmpeg {
+
+/// Demuxer, PacketPlanner and decoder put together: all pictures of a source in the order of showing, and of those that
+/// somebody needs, the pixels. Where packets, or what comes out of the decoder, are not as planned, it gives up planning
+/// and decodes all that follows. Demuxer, decoder and counters stay with the caller. One thread.
+class PlannedDecoder {
+ public:
+  PlannedDecoder(Demuxer& demuxer, Decoder& decoder, SourceCounters& counters, std::unique_ptr<Bitstream> bitstream,
+                 std::unique_ptr<PictureNeeds> needs, PacketPlanner::Limits limits = {})
+      : demuxer_{&demuxer},
+        decoder_{&decoder},
+        counters_{&counters},
+        bitstream_{std::move(bitstream)},
+        planner_{std::move(needs), limits} {}
+
+  enum class Status : std::uint8_t {
+    picture,   ///< `frame` holds the next picture
+    left_out,  ///< the next picture is at `timestamp`, and nobody needs it
+    end,
+    stopped,
+  };
+
+  /// The next picture.
+  [[nodiscard]] Status next(AVFrame& frame, std::int64_t& timestamp) {
+    for (;;) {
+      const PacketPlanner::Picture* picture = planner_.picture();
+      if (picture != nullptr && picture->need == PictureNeed::not_needed) {
+        timestamp = picture->timestamp;
+        planner_.pop_picture();
+        return Status::left_out;
+      }
+      const bool undecided = picture == nullptr ? !planner_.ended() && !planner_.gave_up()
+                                                : picture->need == PictureNeed::unknown && !planner_.is_full();
+      if (decoded_ && undecided) {
+        if (!read_ahead()) return Status::stopped;
+        continue;
+      }
+      if (decoded_) {
+        decoded_ = false;
+        if (picture == nullptr || frame.pts < picture->timestamp) {
+          if (planned_) continue;  // others referred to it, and nobody needs it
+          return Status::picture;
+        }
+        if (frame.pts == picture->timestamp) {
+          planner_.pop_picture();
+          return Status::picture;
+        }
+        decoded_ = true;
+        lose();
+        continue;
+      }
+      switch (decoder_->receive(frame)) {
+        case Decoder::Status::frame:
+          count(counters_->frames_decoded);
+          decoded_ = true;
+          planned_ = was_planned(frame.pts);
+          if (!planned_) planner_.give_up();
+          break;
+        case Decoder::Status::error: count(counters_->decode_errors); break;
+        case Decoder::Status::end:
+          if (jumping_) {
+            decoder_->flush();
+            jumping_ = false;
+            send_planned();
+          } else if (picture != nullptr) {
+            lose();
+          } else {
+            return Status::end;
+          }
+          break;
+        case Decoder::Status::hungry:
+          if (!feed()) return Status::stopped;
+          break;
+      }
+    }
+  }
+
+  /// Reads on until it is known whether the stream can be planned at all, or stop is requested. Returns what is known.
+  [[nodiscard]] bool can_plan() {
+    constexpr std::uint64_t enough = 32;  // packets; of some formats only the first few of a group have time stamps
+    while (packets_ < enough && !planner_.gave_up() && !planner_.ended() && !planner_.is_full())
+      if (!read_ahead()) break;
+    return !planner_.gave_up();
+  }
+
+  /// How many packets have been read.
+  [[nodiscard]] std::uint64_t packets() const { return packets_; }
+
+ private:
+  using Verdict = PacketPlanner::Verdict;
+
+  static void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
+
+  /// A picture that is needed did not come out of the decoder.
+  void lose() {
+    planner_.pop_picture();
+    planner_.give_up();
+  }
+
+  /// Gives the decoder its next packet, or reads another one. Returns false if stop was requested.
+  bool feed() {
+    const Verdict verdict = planner_.waiting() == 0 ? Verdict::wait : planner_.decide();
+    switch (verdict) {
+      case Verdict::decode: send_planned(); return true;
+      case Verdict::jump:
+        if (bitstream_->flush_at_jump()) {
+          jumping_ = true;
+          if (!decoder_->send(nullptr)) count(counters_->decode_errors);
+        } else {
+          send_planned();
+        }
+        return true;
+      case Verdict::non_reference: return leave_out(counters_->left_out_non_reference);
+      case Verdict::tail: return leave_out(counters_->left_out_tail);
+      case Verdict::group: return leave_out(counters_->left_out_group);
+      case Verdict::wait: break;
+    }
+    if (planner_.waiting() == 0 && !packets_ahead_.empty()) {
+      send(*take_packet());  // after the plan was given up
+    } else if (at_end_) {
+      if (!decoder_->send(nullptr)) count(counters_->decode_errors);
+    } else {
+      return read_ahead();
+    }
+    return true;
+  }
+
+  /// Reads a packet and plans it. Returns false if stop was requested.
+  bool read_ahead() {
+    switch (demuxer_->read(packet_)) {
+      case Demuxer::Status::stopped: return false;
+      case Demuxer::Status::damaged:
+        count(counters_->decode_errors);
+        planner_.give_up();
+        return true;
+      case Demuxer::Status::end:
+        at_end_ = true;
+        if (!planner_.gave_up()) planner_.end();
+        return true;
+      case Demuxer::Status::packet: break;
+    }
+    ++packets_;
+    UniquePacket packet = take_spare();
+    packet_.move_to(*packet);
+    if (!planner_.gave_up() && !plan(*packet)) planner_.give_up();
+    packets_ahead_.push_back(std::move(packet));
+    return true;
+  }
+
+  [[nodiscard]] bool plan(const AVPacket& packet) {
+    if (packet.pts == AV_NOPTS_VALUE || packet.size <= 0) return false;
+    if ((packet.flags & AV_PKT_FLAG_CORRUPT) != 0 || compat::changes_parameters(packet)) return false;
+    if (packet.dts != AV_NOPTS_VALUE) decoded_at_ = packet.dts;  // not always known of a stream's first packets
+    std::optional<PictureTraits> traits = bitstream_->inspect(packet);
+    if (!traits) return false;
+    traits->hidden = traits->hidden || (packet.flags & AV_PKT_FLAG_DISCARD) != 0;
+    return planner_.add(PlannedPacket{.timestamp = packet.pts,
+                                      .decoded_at = decoded_at_,
+                                      .time = demuxer_->time_of(packet.pts),
+                                      .bytes = static_cast<std::size_t>(packet.size),
+                                      .traits = *traits});
+  }
+
+  void send_planned() {
+    const AVPacket& packet = *take_packet();
+    in_decoder_.push_back(packet.pts);
+    send(packet);
+  }
+
+  /// Whether a picture that comes out of the decoder was planned. Those before it that came to nothing are forgotten: what
+  /// was planned comes out in the order of showing.
+  [[nodiscard]] bool was_planned(std::int64_t timestamp) {
+    bool found = false;
+    for (const std::int64_t sent : in_decoder_) found = found || sent == timestamp;
+    if (!found) return false;
+    std::size_t kept = 0;
+    for (const std::int64_t sent : in_decoder_)
+      if (sent > timestamp) in_decoder_[kept++] = sent;
+    in_decoder_.resize(kept);
+    return true;
+  }
+
+  void send(const AVPacket& packet) {
+    count(counters_->packets_read);
+    count(counters_->packets_decoded);
+    if (!kept_sets_.empty()) {
+      UniquePacket whole = make_packet();
+      const int size = static_cast<int>(kept_sets_.size());
+      if (av_new_packet(whole.get(), size + packet.size) < 0 || av_packet_copy_props(whole.get(), &packet) < 0)
+        throw std::bad_alloc{};
+      std::memcpy(whole->data, kept_sets_.data(), kept_sets_.size());
+      std::memcpy(whole->data + size, packet.data, static_cast<std::size_t>(packet.size));
+      kept_sets_.clear();
+      if (!decoder_->send(whole.get())) count(counters_->decode_errors);
+    } else if (!decoder_->send(&packet)) {
+      count(counters_->decode_errors);
+    }
+  }
+
+  bool leave_out(std::atomic<std::uint64_t>& counter) {
+    bitstream_->keep_parameter_sets(*take_packet(), kept_sets_);
+    count(counters_->packets_read);
+    count(counter);
+    return true;
+  }
+
+  /// The oldest packet; it stays as it is until the next call.
+  const AVPacket* take_packet() {
+    if (taken_) {
+      av_packet_unref(taken_.get());
+      spare_.push_back(std::move(taken_));
+    }
+    taken_ = packets_ahead_.pop_front();
+    return taken_.get();
+  }
+
+  UniquePacket take_spare() {
+    if (spare_.empty()) return make_packet();
+    UniquePacket packet = std::move(spare_.back());
+    spare_.pop_back();
+    return packet;
+  }
+
+  Demuxer* demuxer_;
+  Decoder* decoder_;
+  SourceCounters* counters_;
+  std::unique_ptr<Bitstream> bitstream_;
+  PacketPlanner planner_;
+
+  Packet packet_;
+  stream_infer::detail::Queue<UniquePacket>
+      packets_ahead_;  // read, and neither decoded nor left out; the planner knows the first of them
+  UniquePacket taken_;
+  std::vector<std::int64_t> in_decoder_;  // time stamps of planned pictures that have not come out of it
+  std::vector<UniquePacket> spare_;       // empty, to be used again
+  std::vector<std::uint8_t> kept_sets_;   // parameter sets of packets left out, which packets after them may refer to
+  std::uint64_t packets_ = 0;
+  std::int64_t decoded_at_ = INT64_MIN;
+  bool decoded_ = false;  // the caller's frame holds a picture that has not been given yet
+  bool planned_ = false;  // that picture
+  bool jumping_ = false;  // the decoder is being emptied before the next packet
+  bool at_end_ = false;
+};
+
+}  // namespace stream_infer::ffmpeg

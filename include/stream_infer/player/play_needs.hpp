@@ -1,0 +1,43 @@
+#pragma once
+
+#include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/queue.hpp"
+#include "stream_infer/player/frame_selector.hpp"
+#include "stream_infer/producer/producer.hpp"
+#include "stream_infer/schedule/sampling_plan.hpp"
+
+#include <utility>
+
+namespace stream_infer::detail {
+
+/// What a play needs of its source: of the pictures that it plays, those in some window. It goes by the play's own rules:
+/// FrameSelector says which are played, and a SamplingPlan what becomes of those.
+class PlayNeeds final : public PictureNeeds {
+ public:
+  PlayNeeds(const FrameSelector& selector, SamplingPlan plan) : selector_{selector}, frames_{std::move(plan)} {}
+
+  void add(MediaTime time) override {
+    const bool played = selector_.offer(time) == FrameSelector::Verdict::play;
+    played_.push_back(played ? 1 : 0);
+    if (!played) return;
+    const Timing timing = selector_.timing(time);
+    frames_.add(timing);
+    selector_.played(timing);
+  }
+
+  void end() override { ended_ = true; }
+
+  PictureNeed take() override {
+    if (played_.empty() || (played_.front() != 0 && frames_.known(ended_) == 0)) return PictureNeed::unknown;
+    const bool needed = played_.pop_front() != 0 && frames_.take();
+    return needed ? PictureNeed::needed : PictureNeed::not_needed;
+  }
+
+ private:
+  FrameSelector selector_;
+  PlannedFrames frames_;
+  detail::Queue<char> played_;  // the pictures not yet taken
+  bool ended_ = false;
+};
+
+}  // namespace stream_infer::detail

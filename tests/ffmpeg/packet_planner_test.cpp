@@ -1,0 +1,317 @@
+#include "stream_infer/ffmpeg/packet_planner.hpp"
+
+#include "support/catch.hpp"
+#include "support/random.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+namespace si = stream_infer;
+using si::PictureNeed;
+using si::ffmpeg::PacketPlanner;
+using si::ffmpeg::PictureTraits;
+using si::ffmpeg::PlannedPacket;
+using si::test::for_random_cases;
+using si::test::Random;
+using Entry = PictureTraits::Entry;
+using Verdict = PacketPlanner::Verdict;
+
+namespace {
+
+/// A picture in the order of decoding, with all that it refers to.
+struct Coded {
+  PictureTraits traits;
+  std::int64_t shown = 0;             ///< its place in the order of showing
+  bool leading = false;               ///< of an open entry point, and it refers to what was before that
+  std::size_t group = 0;              ///< counts entry points
+  std::vector<std::size_t> refers{};  ///< places in the order of decoding
+};
+
+/// A stream of groups as a codec makes them: anchors that refer to earlier ones, and between them, decoded after the later
+/// one, pictures that refer to both sides. In a pyramid some of those are referred to themselves.
+class Stream {
+ public:
+  explicit Stream(Random& random, bool opens_with_a_lead) : random_{random} {
+    const std::int64_t groups = random.between(1, 6);
+    for (std::int64_t group = 0; group < groups; ++group) {
+      const bool open = random.chance(50);
+      add_group(open, group > 0 || opens_with_a_lead);
+    }
+    std::int64_t delay = 0;
+    for (std::size_t i = 0; i < pictures.size(); ++i)
+      delay = std::max(delay, static_cast<std::int64_t>(i) - pictures[i].shown);
+    for (std::size_t i = 0; i < pictures.size(); ++i) {
+      const Coded& picture = pictures[i];
+      packets.push_back({.timestamp = 10 * picture.shown,
+                         .decoded_at = 10 * (static_cast<std::int64_t>(i) - delay),
+                         .time = si::MediaTime{picture.shown},
+                         .bytes = 1,
+                         .traits = picture.traits});
+    }
+  }
+
+  std::vector<Coded> pictures;
+  std::vector<PlannedPacket> packets;
+
+ private:
+  void add_group(bool open, bool may_lead) {
+    const std::vector<std::size_t> before = anchors_;
+    anchors_.clear();
+    ++groups_;
+    const std::int64_t leads = open && may_lead ? random_.between(0, 4) : 0;
+    const std::size_t entry =
+        add({.traits = {.entry = open ? Entry::open : Entry::closed, .droppable = random_.chance(5)},
+             .shown = next_shown_ + leads});
+    if (pictures[entry].traits.droppable) pictures[entry].traits.entry = Entry::closed;
+    if (leads > 0 && !pictures[entry].traits.droppable) {
+      std::vector<std::size_t> sides = before;
+      sides.push_back(entry);
+      add_between(leads, sides, {entry}, true);
+    } else {
+      pictures[entry].shown = next_shown_;
+    }
+    next_shown_ = pictures[entry].shown + 1;
+    if (!pictures[entry].traits.droppable) anchors_.push_back(entry);
+    for (std::int64_t anchors = random_.between(0, 12); anchors > 0 && !anchors_.empty(); --anchors) {
+      const std::int64_t between = random_.between(0, 5);
+      const std::size_t anchor = add({.traits = {}, .shown = next_shown_ + between, .refers = some_of(anchors_)});
+      anchors_.push_back(anchor);
+      add_between(between, anchors_, {}, false);
+      next_shown_ = pictures[anchor].shown + 1;
+      if (random_.chance(15) && between == 0) pictures[anchor].traits.hidden = true;
+    }
+  }
+
+  /// `count` pictures to be shown from next_shown_ on. A `sure` one of a lead refers to `own` alone.
+  void add_between(std::int64_t count, std::vector<std::size_t> sides, std::vector<std::size_t> own, bool leading) {
+    std::vector<std::int64_t> places;
+    for (std::int64_t i = 0; i < count; ++i) places.push_back(next_shown_ + i);
+    for (std::size_t i = places.size(); i > 1; --i)
+      std::swap(places[i - 1], places[static_cast<std::size_t>(random_.between(0, static_cast<std::int64_t>(i) - 1))]);
+    for (const std::int64_t place : places) {
+      const bool sure = leading && random_.chance(20);
+      const bool droppable = random_.chance(60);
+      const std::size_t at = add({.traits = {.droppable = droppable, .sure_of_before = sure},
+                                  .shown = place,
+                                  .leading = leading && !sure,
+                                  .refers = some_of(sure ? own : sides)});
+      if (!droppable) (sure ? own : sides).push_back(at);
+    }
+  }
+
+  std::size_t add(Coded picture) {
+    picture.group = groups_;
+    pictures.push_back(std::move(picture));
+    return pictures.size() - 1;
+  }
+
+  std::vector<std::size_t> some_of(const std::vector<std::size_t>& from) {
+    std::vector<std::size_t> some;
+    for (const std::size_t one : from)
+      if (random_.chance(50)) some.push_back(one);
+    if (some.empty() && !from.empty()) some.push_back(from.back());
+    return some;
+  }
+
+  Random& random_;
+  std::vector<std::size_t> anchors_;
+  std::int64_t next_shown_ = 0;
+  std::size_t groups_ = 0;
+};
+
+/// Says what is needed only when `lookahead` more pictures are known.
+class Told final : public si::PictureNeeds {
+ public:
+  Told(std::set<std::int64_t> needed, std::size_t lookahead, std::vector<std::int64_t>& order)
+      : needed_{std::move(needed)}, lookahead_{lookahead}, order_{order} {}
+  void add(si::MediaTime time) override {
+    order_.push_back(time.count());
+    waiting_.push_back(time.count());
+  }
+  void end() override { lookahead_ = 0; }
+  PictureNeed take() override {
+    if (waiting_.size() <= lookahead_) return PictureNeed::unknown;
+    const bool needed = needed_.count(waiting_.front()) != 0;
+    waiting_.pop_front();
+    return needed ? PictureNeed::needed : PictureNeed::not_needed;
+  }
+
+ private:
+  std::set<std::int64_t> needed_;
+  std::size_t lookahead_;
+  std::vector<std::int64_t>& order_;
+  std::deque<std::int64_t> waiting_;
+};
+
+/// In the lead of the very first entry point: refers to what is not there.
+bool is_absent(const Coded& picture) { return picture.traits.hidden || (picture.leading && picture.group == 1); }
+
+/// The rule, from its sentence: is there a picture that is needed and comes, in the order of decoding, at or after this one
+/// in its group, or in the lead of the group after it? Of leading pictures, in the same lead.
+bool must_be_decoded(const Stream& stream, std::size_t at, const std::set<std::int64_t>& needed) {
+  const Coded& picture = stream.pictures[at];
+  const auto wants = [&](const Coded& other) { return !is_absent(other) && needed.count(other.shown) != 0; };
+  if (wants(picture)) return true;
+  if (picture.traits.droppable) return false;
+  for (std::size_t i = at + 1; i < stream.pictures.size(); ++i) {
+    const Coded& later = stream.pictures[i];
+    const bool same_lead = later.leading && later.group == picture.group;
+    const bool next_lead = later.leading && later.group == picture.group + 1;
+    const bool in_reach = picture.leading ? same_lead : later.group == picture.group || next_lead;
+    if (in_reach && wants(later)) return true;
+  }
+  return false;
+}
+
+bool is_decoded(Verdict verdict) { return verdict == Verdict::decode || verdict == Verdict::jump; }
+
+struct Outcome {
+  std::vector<Verdict> verdicts;
+  std::vector<std::int64_t> order;  ///< of the pictures told to PictureNeeds
+  std::vector<PacketPlanner::Picture> pictures;
+};
+
+/// Runs a stream through a planner as a decoder would; gives up before packet `give_up_at`.
+Outcome plan(const Stream& stream, std::set<std::int64_t> needed, std::size_t lookahead, PacketPlanner::Limits limits,
+             std::size_t give_up_at = SIZE_MAX) {
+  Outcome outcome;
+  PacketPlanner planner{std::make_unique<Told>(std::move(needed), lookahead, outcome.order), limits};
+  std::set<std::int64_t> decoded;
+  const auto decide = [&] {
+    for (;;) {
+      while (const PacketPlanner::Picture* picture = planner.picture()) {
+        const bool came = picture->need == PictureNeed::needed && decoded.count(picture->timestamp) != 0;
+        if (!came && picture->need != PictureNeed::not_needed) break;
+        outcome.pictures.push_back(*picture);
+        planner.pop_picture();
+      }
+      if (planner.waiting() == 0) return;
+      const Verdict verdict = planner.decide();
+      if (verdict == Verdict::wait) return;
+      if (is_decoded(verdict)) decoded.insert(stream.packets[outcome.verdicts.size()].timestamp);
+      outcome.verdicts.push_back(verdict);
+    }
+  };
+  for (std::size_t i = 0; i < stream.packets.size() && i < give_up_at; ++i) {
+    REQUIRE(planner.add(stream.packets[i]));
+    REQUIRE(planner.waiting() <= limits.packets);
+    decide();
+  }
+  if (give_up_at < stream.packets.size())
+    planner.give_up();
+  else
+    planner.end();
+  decide();
+  CHECK(planner.waiting() == 0);
+  return outcome;
+}
+
+/// What holds whatever is known: all that is needed is decoded, with all it stands on, and jumps are told.
+void check_sound(const Stream& stream, const Outcome& outcome, const std::set<std::int64_t>& needed) {
+  bool gap = false;
+  for (std::size_t i = 0; i < outcome.verdicts.size(); ++i) {
+    const Coded& picture = stream.pictures[i];
+    const Verdict verdict = outcome.verdicts[i];
+    if (!is_absent(picture) && needed.count(picture.shown) != 0) CHECK(is_decoded(verdict));
+    if (is_decoded(verdict)) {
+      CHECK((verdict == Verdict::jump) == gap);
+      if (gap) CHECK(picture.traits.entry != Entry::none);
+      gap = false;
+      if (!is_absent(picture))
+        for (const std::size_t other : picture.refers) CHECK(is_decoded(outcome.verdicts[other]));
+    } else if (!picture.leading && (!picture.traits.droppable || picture.traits.entry != Entry::none)) {
+      gap = true;
+    }
+  }
+}
+
+std::set<std::int64_t> random_needs(Random& random, const Stream& stream) {
+  std::set<std::int64_t> needed;
+  const int percent = random.pick(std::vector<int>{0, 1, 5, 20, 60, 100});
+  for (const Coded& picture : stream.pictures)
+    if (random.chance(percent)) needed.insert(picture.shown);
+  return needed;
+}
+
+}  // namespace
+
+TEST_CASE("Just what must be decoded is, in streams of all structures", "[ffmpeg][planner]") {
+  for_random_cases(4000, [](Random& random) {
+    const Stream stream{random, random.chance(30)};
+    const std::set<std::int64_t> needed = random_needs(random, stream);
+    const auto lookahead = static_cast<std::size_t>(random.between(0, 30));
+    const Outcome outcome = plan(stream, needed, lookahead, {});
+
+    REQUIRE(outcome.verdicts.size() == stream.pictures.size());
+    check_sound(stream, outcome, needed);
+    std::vector<std::int64_t> shown;
+    for (std::size_t i = 0; i < stream.pictures.size(); ++i) {
+      CAPTURE(i);
+      CHECK(is_decoded(outcome.verdicts[i]) == must_be_decoded(stream, i, needed));
+      if (!is_absent(stream.pictures[i])) shown.push_back(stream.pictures[i].shown);
+    }
+    std::sort(shown.begin(), shown.end());
+    CHECK(outcome.order == shown);
+    REQUIRE(outcome.pictures.size() == shown.size());
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+      CHECK(outcome.pictures[i].time.count() == shown[i]);
+      CHECK((outcome.pictures[i].need == PictureNeed::needed) == (needed.count(shown[i]) != 0));
+    }
+  });
+}
+
+TEST_CASE("Where little may be kept waiting, more is decoded, and never too little", "[ffmpeg][planner]") {
+  std::size_t more = 0;
+  for_random_cases(3000, [&](Random& random) {
+    const Stream stream{random, random.chance(30)};
+    const std::set<std::int64_t> needed = random_needs(random, stream);
+    PacketPlanner::Limits limits;
+    (random.chance(50) ? limits.packets : limits.bytes) = static_cast<std::size_t>(random.between(1, 12));
+    const Outcome outcome = plan(stream, needed, static_cast<std::size_t>(random.between(0, 30)), limits);
+    REQUIRE(outcome.verdicts.size() == stream.pictures.size());
+    check_sound(stream, outcome, needed);
+    for (std::size_t i = 0; i < stream.pictures.size(); ++i)
+      if (is_decoded(outcome.verdicts[i]) && !must_be_decoded(stream, i, needed)) ++more;
+  });
+  CHECK(more > 0);
+}
+
+TEST_CASE("What has not been decided upon is decoded once planning is given up", "[ffmpeg][planner]") {
+  for_random_cases(3000, [](Random& random) {
+    const Stream stream{random, random.chance(30)};
+    const std::set<std::int64_t> needed = random_needs(random, stream);
+    const auto at = static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(stream.packets.size()) - 1));
+    const Outcome outcome = plan(stream, needed, static_cast<std::size_t>(random.between(0, 30)), {}, at);
+    REQUIRE(outcome.verdicts.size() == at);
+    check_sound(stream, outcome, needed);
+    // what comes after stands on the group that was open, and on all references in it
+    std::size_t entry = at;
+    while (entry > 0 && stream.pictures[entry - 1].group == stream.pictures[at].group) --entry;
+    for (std::size_t i = entry; i < at; ++i)
+      if (!stream.pictures[i].traits.droppable && !stream.pictures[i].leading) CHECK(is_decoded(outcome.verdicts[i]));
+  });
+}
+
+TEST_CASE("Packets that make no sense are refused", "[ffmpeg][planner]") {
+  std::vector<std::int64_t> order;
+  PacketPlanner planner{std::make_unique<Told>(std::set<std::int64_t>{}, 0, order), {}};
+  const PlannedPacket inner{.timestamp = 10, .decoded_at = 0};
+  CHECK_FALSE(planner.add(inner));  // nothing to begin with
+  PlannedPacket entry = inner;
+  entry.traits.entry = Entry::closed;
+  REQUIRE(planner.add(entry));
+  CHECK_FALSE(planner.add(inner));                                // the same time again
+  CHECK_FALSE(planner.add({.timestamp = 20, .decoded_at = -1}));  // decoded before one that came before it
+  CHECK_FALSE(planner.add({.timestamp = 20, .decoded_at = 21}));  // shown before it is decoded
+  CHECK_FALSE(planner.add({.timestamp = 5, .decoded_at = 5}));    // shown before its entry point
+  REQUIRE(planner.add({.timestamp = 40, .decoded_at = 30}));      // now 10 has been shown
+  CHECK_FALSE(planner.add({.timestamp = 40, .decoded_at = 31}));
+  CHECK(order == std::vector<std::int64_t>{0});
+}
