@@ -2,7 +2,7 @@
 
 #include "stream_infer/core/media_time.hpp"
 #include "stream_infer/core/queue.hpp"
-#include "stream_infer/ffmpeg/bitstream.hpp"
+#include "stream_infer/ffmpeg/picture_traits.hpp"
 #include "stream_infer/producer/producer.hpp"
 
 #include <cstddef>

@@ -1,0 +1,114 @@
+#pragma once
+
+#include "stream_infer/core/frame_pool.hpp"
+#include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/min_max.hpp"
+#include "stream_infer/core/rational.hpp"
+#include "stream_infer/core/stats.hpp"
+#include "stream_infer/ffmpeg/converter.hpp"
+#include "stream_infer/ffmpeg/demuxer.hpp"
+#include "stream_infer/ffmpeg/ffmpeg_options.hpp"
+#include "stream_infer/ffmpeg/handle.hpp"
+#include "stream_infer/ffmpeg/orientation.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+namespace stream_infer::ffmpeg {
+
+/// Whether the decoder says that a picture is not as it was coded.
+[[nodiscard]] inline bool is_damaged(const AVFrame& picture) {
+  return (picture.flags & AV_FRAME_FLAG_CORRUPT) != 0 || picture.decode_error_flags != 0;
+}
+
+/// Makes frames of decoded pictures: their size, their way up, and their time, which always increases. One thread.
+class FrameMaker {
+ public:
+  static constexpr int largest_side = 65535;
+
+  explicit FrameMaker(const FFmpegOptions& settings) : settings_{settings} {}
+
+  [[nodiscard]] const std::shared_ptr<SourceCounters>& counters() const { return counters_; }
+
+  /// Pictures will be turned so; their rate is `fps`, if known.
+  void set(const Orientation& orientation, std::optional<Rational> fps) {
+    orientation_ = orientation;
+    fps_ = fps;
+  }
+
+  /// The frame of a picture that the decoder gave; takes what it refers to.
+  [[nodiscard]] Frame make(Demuxer& demuxer, AVFrame& picture) {
+    last_time_ = next_time(demuxer, picture);
+    if (is_damaged(picture)) counters_->frames_damaged.fetch_add(1, std::memory_order_relaxed);
+    const ImageSpec spec =
+        orientation_.transpose ? spec_of(picture.height, picture.width) : spec_of(picture.width, picture.height);
+    return pool_.make_lazy(spec, *last_time_,
+                           [&](DecodedPicture& held) { held.take(picture, orientation_, converters_); });
+  }
+
+  /// A frame without pixels.
+  [[nodiscard]] Frame make_left_out(const ImageSpec& spec, MediaTime time) {
+    timed_ = time;
+    last_time_ = time;
+    periods_since_ = 0;
+    return pool_.make_lazy(spec, time, [](DecodedPicture&) {});
+  }
+
+  /// The same frame without its pixels.
+  [[nodiscard]] Frame without_pixels(const Frame& frame) {
+    return pool_.make_lazy(frame.spec(), frame.time(), [](DecodedPicture&) {});
+  }
+
+  /// Whether there has been a frame.
+  [[nodiscard]] bool made_any() const { return last_time_.has_value(); }
+
+  /// What becomes of an upright picture of this size.
+  [[nodiscard]] ImageSpec spec_of(int width, int height) const {
+    const auto in_proportion = [](int side, int to, int of) {
+      return static_cast<int>(
+          stream_infer::detail::clamp<std::int64_t>((std::int64_t{side} * to + of / 2) / of, 1, largest_side + 1));
+    };
+    ImageSpec spec{settings_.width, settings_.height, settings_.format};
+    if (spec.width == 0 && spec.height == 0) return {width, height, spec.format};
+    if (spec.width == 0) spec.width = in_proportion(width, spec.height, height);
+    if (spec.height == 0) spec.height = in_proportion(height, spec.width, width);
+    return spec;
+  }
+
+ private:
+  /// The picture's time. One without a time stamp, or not later than the one before, comes a period after that.
+  [[nodiscard]] MediaTime next_time(Demuxer& demuxer, const AVFrame& picture) {
+    const std::int64_t timestamp = picture.best_effort_timestamp;
+    if (timestamp != AV_NOPTS_VALUE) {
+      // In an AVI, say, the stream's start is that of decoding; its first picture is shown later, and that is our start.
+      const bool shown_later = picture.pts == AV_NOPTS_VALUE;
+      if (!last_time_ && (shown_later || !demuxer.knows_start())) demuxer.start_at(timestamp);
+      const MediaTime time = demuxer.time_of(timestamp);
+      if (!last_time_ || time > *last_time_) {
+        timed_ = time;
+        periods_since_ = 0;
+        return time;
+      }
+    }
+    if (!last_time_) return MediaTime{0};
+    ++periods_since_;
+    const Rational rate = fps_.value_or(Rational{1000});
+    return timed_ + MediaTime{static_cast<std::int64_t>(stream_infer::detail::floor_div(
+                        stream_infer::detail::int128{1'000'000'000} * periods_since_ * rate.den(), rate.num()))};
+  }
+
+  FFmpegOptions settings_;
+  Orientation orientation_;
+  std::optional<Rational> fps_;
+  std::shared_ptr<SourceCounters> counters_ = std::make_shared<SourceCounters>();
+  std::shared_ptr<DecodedPicture::Converters> converters_ = std::make_shared<DecodedPicture::Converters>();
+  FramePool<DecodedPicture> pool_{counters_};
+
+  std::optional<MediaTime> last_time_;
+  MediaTime timed_{};  // the latest time that a time stamp gave
+  std::int64_t periods_since_ = 0;
+};
+
+}  // namespace stream_infer::ffmpeg

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "stream_infer/ffmpeg/bitstream.hpp"
+#include "stream_infer/ffmpeg/compat.hpp"
+#include "stream_infer/ffmpeg/nal_units.hpp"
+
+#include <optional>
+
+namespace stream_infer::ffmpeg::detail {
+
+/// ISO/IEC 11172-2 and 13818-2, 6.2.
+class Mpeg2Bitstream final : public Bitstream {
+ public:
+  [[nodiscard]] bool flush_at_jump() const override { return true; }  // its decoder keeps two pictures to refer to
+
+  [[nodiscard]] std::optional<PictureTraits> inspect(const AVPacket& packet) override {
+    NalUnits units{bytes_of(packet), 0};  // its start codes are the same
+    bool sequence = false, closed = false, broken_link = false;
+    int pictures = 0, type = 0;
+    for (Bytes unit = units.next(); !unit.empty(); unit = units.next()) {
+      if (unit[0] == 0xb3) sequence = true;
+      if (unit[0] == 0xb7) return {};  // the end of a sequence
+      if (unit[0] == 0xb8 && unit.size() > 4) {
+        closed = (unit[4] & 0x40) != 0;
+        broken_link = (unit[4] & 0x20) != 0;
+      }
+      if (unit[0] == 0x00 && unit.size() > 2) {
+        ++pictures;
+        type = unit[2] >> 3 & 7;
+      }
+      const bool is_field = unit[0] == 0xb5 && unit.size() > 3 && unit[1] >> 4 == 8 && (unit[3] & 3) != 3;
+      if (is_field) return {};
+    }
+    if (pictures != 1 || type < 1 || type > 3 || broken_link) return {};
+    using Entry = PictureTraits::Entry;
+    const Entry entry = type != 1 || !sequence ? Entry::none : closed ? Entry::closed : Entry::open;
+    return PictureTraits{.entry = entry, .droppable = type == 3};
+  }
+};
+
+}  // namespace stream_infer::ffmpeg::detail

@@ -1,0 +1,99 @@
+#pragma once
+
+#include "stream_infer/core/min_max.hpp"
+#include "stream_infer/ffmpeg/compat.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <vector>
+
+namespace stream_infer::ffmpeg::detail {
+
+using Bytes = std::span<const std::uint8_t>;
+
+[[nodiscard]] inline Bytes bytes_of(const std::uint8_t* data, int size) {
+  return {data, data == nullptr || size < 0 ? 0 : static_cast<std::size_t>(size)};
+}
+[[nodiscard]] inline Bytes bytes_of(const AVPacket& packet) { return bytes_of(packet.data, packet.size); }
+
+/// Walks through the network abstraction layer units of a packet of H.264 or HEVC.
+class NalUnits {
+ public:
+  /// \param length_size  the bytes of the length before each unit; 0 where start codes divide them
+  NalUnits(Bytes data, std::size_t length_size) : rest_{data}, length_size_{length_size} {
+    if (length_size_ == 0) skip_to_start_code();
+  }
+
+  /// The next unit that is not empty, or an empty one at the end, also where the lengths make no sense.
+  Bytes next() {
+    Bytes unit;
+    while (unit.empty() && !rest_.empty() && !broken_)
+      unit = length_size_ == 0 ? up_to_start_code() : as_long_as_said();
+    return unit;
+  }
+
+  [[nodiscard]] bool broken() const { return broken_; }
+
+ private:
+  Bytes as_long_as_said() {
+    std::size_t length = 0;
+    if (rest_.size() >= length_size_)
+      for (std::size_t i = 0; i < length_size_; ++i) length = length << 8 | rest_[i];
+    if (rest_.size() < length_size_ || length > rest_.size() - length_size_) {
+      broken_ = true;
+      return {};
+    }
+    const Bytes unit = rest_.subspan(length_size_, length);
+    rest_ = rest_.subspan(length_size_ + length);
+    return unit;
+  }
+
+  Bytes up_to_start_code() {
+    const std::size_t end = find_start_code();
+    const Bytes unit = rest_.first(end);
+    rest_ = rest_.subspan(end);
+    skip_to_start_code();
+    return unit;
+  }
+
+  void skip_to_start_code() {
+    const std::size_t at = find_start_code();
+    rest_ = rest_.subspan(stream_infer::detail::min(at + 3, rest_.size()));
+  }
+
+  [[nodiscard]] std::size_t find_start_code() const {
+    for (std::size_t i = 0; i + 3 <= rest_.size(); ++i) {
+      if (rest_[i + 2] > 1)
+        i += 2;  // no start code has this byte
+      else if (rest_[i] == 0 && rest_[i + 1] == 0 && rest_[i + 2] == 1)
+        return i;
+    }
+    return rest_.size();
+  }
+
+  Bytes rest_;
+  std::size_t length_size_;
+  bool broken_ = false;
+};
+
+/// Appends each unit of `packet` that is one of `sets` and not yet among them.
+template <class IsParameterSet>
+void keep_units(Bytes packet, std::size_t length_size, IsParameterSet is_parameter_set,
+                std::vector<std::uint8_t>& sets) {
+  NalUnits units{packet, length_size};
+  for (Bytes unit = units.next(); !unit.empty(); unit = units.next()) {
+    if (!is_parameter_set(unit)) continue;
+    bool kept = false;
+    NalUnits known{Bytes{sets.data(), sets.size()}, length_size};
+    for (Bytes old = known.next(); !old.empty() && !kept; old = known.next())
+      kept = old.size() == unit.size() && std::memcmp(old.data(), unit.data(), unit.size()) == 0;
+    if (kept) continue;
+    for (std::size_t i = length_size == 0 ? 3 : length_size; i > 0; --i)
+      sets.push_back(length_size != 0 ? static_cast<std::uint8_t>(unit.size() >> (8 * (i - 1))) : i == 1 ? 1 : 0);
+    for (const std::uint8_t byte : unit) sets.push_back(byte);
+  }
+}
+
+}  // namespace stream_infer::ffmpeg::detail
