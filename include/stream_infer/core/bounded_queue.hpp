@@ -4,8 +4,8 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <utility>
+#include <vector>
 
 namespace stream_infer::detail {
 
@@ -15,8 +15,7 @@ template <class T>
 class BoundedQueue {
  public:
   /// \param capacity  at least 1; rounded up to a power of two
-  explicit BoundedQueue(std::uint32_t capacity)
-      : mask_{std::bit_ceil(capacity) - 1}, values_{std::make_unique<T[]>(std::size_t{mask_} + 1)} {}
+  explicit BoundedQueue(std::uint32_t capacity) : mask_{std::bit_ceil(capacity) - 1}, values_(std::size_t{mask_} + 1) {}
 
   BoundedQueue(const BoundedQueue&) = delete;
   BoundedQueue& operator=(const BoundedQueue&) = delete;
@@ -72,7 +71,7 @@ class BoundedQueue {
   static bool is_closed(std::uint32_t word) { return (word & closed_bit) != 0; }
 
   const std::uint32_t mask_;
-  const std::unique_ptr<T[]> values_;
+  std::vector<T> values_;
   alignas(64) std::atomic<std::uint32_t> pushed_{0};
   alignas(64) std::atomic<std::uint32_t> popped_{0};
 };

@@ -152,11 +152,6 @@ class Demuxer {
   static constexpr int most_damages_in_a_row = 16;
   static constexpr std::int64_t longest = 4'000'000'000'000'000;  // microseconds: a century
 
-  struct Interrupting {
-    std::shared_ptr<Interrupt> interrupt;
-    void operator()() const { interrupt->requested.store(true); }
-  };
-
   void choose_stream() {
     AVFormatContext& context = *input_.context;
     const auto is_picture_track = [&](int i) {

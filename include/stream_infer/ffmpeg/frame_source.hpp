@@ -51,7 +51,7 @@ class FrameSource {
     if (options.needs && !planned && !demuxer().live()) filter_.emplace(options.needs(info_));
     if (planned_) return;
     if (options.position > MediaTime{0} && demuxer().can_seek() && can_start_at_key_frames()) {
-      landing_ = Landing{.position = options.position};
+      landing_ = {.position = options.position, .active = true};
       land();
     }
   }
@@ -76,16 +76,16 @@ class FrameSource {
     for (;;) {
       switch (decoder().receive(*decoded_)) {
         case Decoder::Status::frame:
-          if (landing_ && !proves_landing()) {
+          if (landing_.active && !proves_landing()) {
             land_further_back();
             break;
           }
-          landing_.reset();
+          landing_.active = false;
           count(counters()->frames_decoded);
           frame = frames_.make(demuxer(), *decoded_);
           return ReadStatus::frame;
         case Decoder::Status::end:
-          if (landing_) {
+          if (landing_.active) {
             land_further_back();
             break;
           }
@@ -110,6 +110,7 @@ class FrameSource {
   struct Landing {
     MediaTime position{};  ///< what is wanted
     MediaTime back{};      ///< how far before it the seek went
+    bool active = false;
   };
 
   [[nodiscard]] Demuxer& demuxer() { return opened_->demuxer; }
@@ -118,7 +119,7 @@ class FrameSource {
   static void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
 
   void count_error() {
-    if (!landing_) count(counters()->decode_errors);
+    if (!landing_.active) count(counters()->decode_errors);
   }
 
   /// Goes to work by what will be looked at, if the stream can be planned. Else all is as before.
@@ -193,7 +194,7 @@ class FrameSource {
     count(counters()->packets_read);
     if (await_key_ && (packet_->flags & AV_PKT_FLAG_KEY) == 0) {
       const bool too_far =
-          landing_ && packet_->dts != AV_NOPTS_VALUE && demuxer().time_of(packet_->dts) > landing_->position;
+          landing_.active && packet_->dts != AV_NOPTS_VALUE && demuxer().time_of(packet_->dts) > landing_.position;
       if (too_far) land_further_back();
       return true;
     }
@@ -234,20 +235,20 @@ class FrameSource {
   }
 
   void land() {
-    const MediaTime to = landing_->position - landing_->back;
+    const MediaTime to = landing_.position - landing_.back;
     if (to > MediaTime{0} && demuxer().seek(to)) {
       decoder().flush();
       await_key_ = true;
       from_start_ = false;
       return;
     }
-    landing_.reset();
+    landing_.active = false;
     open();
   }
 
   void land_further_back() {
     constexpr MediaTime first_step{2'000'000'000};
-    landing_->back = landing_->back == MediaTime{0} ? first_step : 4 * landing_->back;
+    landing_.back = landing_.back == MediaTime{0} ? first_step : 4 * landing_.back;
     land();
   }
 
@@ -256,7 +257,7 @@ class FrameSource {
     // Of a stream that is refreshed bit by bit, key frames are predicted too, and what follows them need not be exact.
     const bool intra = compat::is_key_frame(*decoded_) && decoded_->pict_type == AV_PICTURE_TYPE_I;
     const bool timed = decoded_->pts != AV_NOPTS_VALUE && decoded_->pts == decoded_->best_effort_timestamp;
-    return intra && timed && !is_damaged(*decoded_) && demuxer().time_of(decoded_->pts) <= landing_->position;
+    return intra && timed && !is_damaged(*decoded_) && demuxer().time_of(decoded_->pts) <= landing_.position;
   }
 
   std::string source_;
@@ -271,7 +272,7 @@ class FrameSource {
   std::uint64_t packets_ = 0;  // read since the start or the seek
   bool from_start_ = true;
   bool await_key_ = false;
-  std::optional<Landing> landing_;
+  Landing landing_;
   std::optional<PlannedDecoder> planned_;
   bool left_out_ = false;
   std::optional<FrameFilter> filter_;

@@ -33,6 +33,12 @@ struct Interrupt {
   }
 };
 
+/// Makes FFmpeg give up.
+struct Interrupting {
+  std::shared_ptr<Interrupt> interrupt;
+  void operator()() const { interrupt->requested.store(true); }
+};
+
 /// An open container. What its context points to lives beside it.
 struct Input {
   std::shared_ptr<Interrupt> interrupt = std::make_shared<Interrupt>();  // first: outlives the context, as does
@@ -149,7 +155,7 @@ struct Opening final : Task {
 
   const auto opening = std::make_shared<detail::Opening>(source, options);
   // its own share of the flag: a stop may come while `input` is being handed to the caller
-  const std::stop_callback interrupt{stop, [flag = opening->input.interrupt] { flag->requested.store(true); }};
+  const std::stop_callback<Interrupting> interrupt{stop, Interrupting{opening->input.interrupt}};
   Worker worker{opening};
   if (!worker.wait(stop) || stop.stop_requested())
     throw Error{std::make_error_code(std::errc::operation_canceled), "open", redact(source), "stopped while opening"};

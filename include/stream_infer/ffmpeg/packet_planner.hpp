@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -83,7 +82,7 @@ class PacketPlanner {
     // What leads the very first entry point refers to what is not there: no decoder shows it.
     waiting.absent = traits.hidden || (waiting.leading && in_first_group());
     if (!waiting.absent) {
-      if (last_shown_ && packet.timestamp <= *last_shown_) return false;
+      if (packet.timestamp <= last_shown_) return false;
       if (!insert(packet.timestamp, packet.time)) return false;
     }
     decoded_at_ = packet.decoded_at;
@@ -197,7 +196,7 @@ class PacketPlanner {
   [[nodiscard]] PictureNeed need_of(const Waiting& waiting) const {
     if (waiting.absent) return PictureNeed::not_needed;
     const std::int64_t timestamp = waiting.packet.timestamp;
-    if (!last_shown_ || timestamp > *last_shown_) return PictureNeed::unknown;
+    if (timestamp > last_shown_) return PictureNeed::unknown;
     std::size_t low = 0, high = pictures_.size();
     while (low < high) {
       const std::size_t middle = (low + high) / 2;
@@ -252,7 +251,7 @@ class PacketPlanner {
   stream_infer::detail::Queue<Picture> pictures_;  // in the order of showing
   std::uint64_t popped_ = 0;                       // pictures
   std::uint64_t taken_ = 0;                        // answers of needs_
-  std::optional<std::int64_t> last_shown_;
+  std::int64_t last_shown_ = INT64_MIN;
 
   std::uint64_t added_ = 0;
   std::uint64_t entries_ = 0;

@@ -237,9 +237,7 @@ class PlannedDecoder {
 
   UniquePacket take_spare() {
     if (spare_.empty()) return make_packet();
-    UniquePacket packet = std::move(spare_.back());
-    spare_.pop_back();
-    return packet;
+    return spare_.pop_front();
   }
 
   Demuxer* demuxer_;
@@ -252,9 +250,9 @@ class PlannedDecoder {
   stream_infer::detail::Queue<UniquePacket>
       packets_ahead_;  // read, and neither decoded nor left out; the planner knows the first of them
   UniquePacket taken_;
-  std::vector<std::int64_t> in_decoder_;  // time stamps of planned pictures that have not come out of it
-  std::vector<UniquePacket> spare_;       // empty, to be used again
-  std::vector<std::uint8_t> kept_sets_;   // parameter sets of packets left out, which packets after them may refer to
+  std::vector<std::int64_t> in_decoder_;             // time stamps of planned pictures that have not come out of it
+  stream_infer::detail::Queue<UniquePacket> spare_;  // empty, to be used again
+  std::vector<std::uint8_t> kept_sets_;  // parameter sets of packets left out, which packets after them may refer to
   std::uint64_t packets_ = 0;
   std::int64_t decoded_at_ = INT64_MIN;
   bool decoded_ = false;  // the caller's frame holds a picture that has not been given yet

@@ -5,8 +5,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <utility>
+#include <vector>
 
 namespace stream_infer::detail {
 
@@ -33,11 +33,11 @@ class Ring {
 
   explicit Ring(std::size_t capacity, std::size_t spares = default_spares)
       : capacity_{capacity},
-        nodes_{std::make_unique<Node[]>(capacity + spares)},
-        slots_{std::make_unique<Slot[]>(capacity)},
-        held_{std::make_unique<Node*[]>(capacity)},
-        free_{std::make_unique<Node*[]>(capacity + spares)},
-        lent_{std::make_unique<Node*[]>(capacity + spares)} {
+        nodes_(capacity + spares),
+        slots_(capacity),
+        held_(capacity),
+        free_(capacity + spares),
+        lent_(capacity + spares) {
     for (std::size_t i = 0; i < capacity + spares; ++i) {
       nodes_[i].pins.store(0, std::memory_order_relaxed);  // nobody else knows this object yet
       free_[free_size_++] = &nodes_[i];
@@ -167,13 +167,13 @@ class Ring {
 
   // Read by everybody, written by nobody.
   const std::size_t capacity_;
-  const std::unique_ptr<Node[]> nodes_;
-  const std::unique_ptr<Slot[]> slots_;
+  std::vector<Node> nodes_;
+  std::vector<Slot> slots_;
 
   // The writer's own.
-  alignas(false_sharing_range) std::unique_ptr<Node*[]> held_;  // in the slots, which are in the readers' caches
-  std::unique_ptr<Node*[]> free_;                               // pinned by nobody
-  std::unique_ptr<Node*[]> lent_;                               // retired, but a reader held them when last seen
+  alignas(false_sharing_range) std::vector<Node*> held_;  // in the slots, which are in the readers' caches
+  std::vector<Node*> free_;                               // pinned by nobody
+  std::vector<Node*> lent_;                               // retired, but a reader held them when last seen
   std::size_t free_size_ = 0;
   std::size_t lent_size_ = 0;
   std::uint64_t next_ = 0;

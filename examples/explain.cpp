@@ -1,0 +1,242 @@
+// explain VIDEO [SCHEDULE…]: what a run would cost, and why, without decoding anything.
+//
+// A SCHEDULE is COUNT[xSTEP]@INTERVAL: 1@1s is a frame a second, 5x6@60s five frames, six apart, once a minute, 2@500ms two
+// in a row twice a second. It prints how the video is built, when each schedule is due in the first minute and which
+// frames its windows hold, and which packets would be decoded for all of them together.
+#include <stream_infer/ffmpeg/make_bitstream.hpp>
+#include <stream_infer/ffmpeg/packet_planner.hpp>
+#include <stream_infer/player/play_needs.hpp>
+#include <stream_infer/stream_infer.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace si = stream_infer;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct NamedSchedule {
+  std::string name;
+  si::Schedule schedule;
+};
+
+/// Takes a number off the front of `text`.
+std::size_t take_number(std::string_view& text) {
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{}) throw std::invalid_argument{"a number is missing"};
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return number;
+}
+
+NamedSchedule parse(const std::string& name) try {
+  std::string_view text = name;
+  si::Schedule schedule{.frame_count = take_number(text)};
+  if (text.starts_with('x')) {
+    text.remove_prefix(1);
+    schedule.frame_step = take_number(text);
+  }
+  if (!text.starts_with('@')) throw std::invalid_argument{"'@' is missing"};
+  text.remove_prefix(1);
+  const auto interval = static_cast<std::int64_t>(take_number(text));
+  if (text == "ms")
+    schedule.interval = std::chrono::milliseconds{interval};
+  else if (text == "s")
+    schedule.interval = std::chrono::seconds{interval};
+  else if (text == "min")
+    schedule.interval = std::chrono::minutes{interval};
+  else
+    throw std::invalid_argument{"the interval has no unit: ms, s or min"};
+  si::detail::check(name, schedule);
+  return {name, schedule};
+} catch (const std::invalid_argument& error) {
+  throw std::invalid_argument{"'" + name + "' is no schedule (" + error.what() +
+                              "): COUNT[xSTEP]@INTERVAL, as 5x6@60s"};
+}
+
+std::string percent(std::size_t part, std::size_t whole) {
+  return whole == 0 ? "0 %" : std::to_string((100 * part + whole / 2) / whole) + " %";
+}
+
+/// How the video is built, as far as its packets tell.
+struct Structure {
+  std::size_t packets = 0;
+  std::size_t droppable = 0;
+  std::size_t open = 0;
+  std::vector<std::size_t> groups;  ///< their lengths
+
+  void add(const si::ffmpeg::PictureTraits& traits) {
+    using Entry = si::ffmpeg::PictureTraits::Entry;
+    ++packets;
+    if (traits.droppable) ++droppable;
+    if (traits.entry == Entry::open) ++open;
+    if (traits.entry != Entry::none || groups.empty()) groups.push_back(0);
+    ++groups.back();
+  }
+
+  void print() {
+    if (packets == 0) return;
+    std::sort(groups.begin(), groups.end());
+    std::cout << "structure: " << packets << " pictures in " << groups.size() << " groups";
+    if (!groups.empty())
+      std::cout << " of " << groups.front() << " to " << groups.back() << " (median " << groups[groups.size() / 2]
+                << ")";
+    if (open > 0) std::cout << ", " << open << " of them open";
+    std::cout << "; no other picture refers to " << percent(droppable, packets) << " of the pictures\n";
+  }
+};
+
+/// What would become of the packets, and of the pictures.
+struct Outcome {
+  using Verdict = si::ffmpeg::PacketPlanner::Verdict;
+  std::array<std::size_t, 6> verdicts{};
+  std::size_t pictures = 0;
+  std::size_t needed = 0;
+  std::vector<si::MediaTime> times{};  ///< of all pictures, in order
+
+  [[nodiscard]] std::size_t operator[](Verdict verdict) const { return verdicts[static_cast<std::size_t>(verdict)]; }
+
+  void print() const {
+    const std::size_t decoded = (*this)[Verdict::decode] + (*this)[Verdict::jump];
+    const std::size_t all =
+        decoded + (*this)[Verdict::non_reference] + (*this)[Verdict::tail] + (*this)[Verdict::group];
+    const auto line = [all](std::string_view what, std::size_t count) {
+      std::cout << "  " << count << " (" << percent(count, all) << ") " << what << '\n';
+    };
+    std::cout << "\nof " << all << " packets\n";
+    line("decoded", decoded);
+    line("left out: their whole group is not needed", (*this)[Verdict::group]);
+    line("left out: nothing needed comes after them in their group", (*this)[Verdict::tail]);
+    line("left out: no other picture refers to them", (*this)[Verdict::non_reference]);
+    std::cout << "pixels are converted for " << needed << " of " << pictures
+              << " frames, if the algorithms look at them\n";
+  }
+};
+
+/// The dues of one schedule in the first minute.
+void print_dues(const NamedSchedule& named, const si::SourceInfo& info, const std::vector<si::MediaTime>& times) {
+  constexpr std::size_t most = 5;
+  const si::Schedule& schedule = named.schedule;
+  si::FrameSelector selector{std::nullopt, info, 0ms};
+  const si::DueRule rule{schedule.interval};
+  std::cout << '\n' << named.name << '\n';
+  std::size_t dues = 0, index = 0;
+  for (const si::MediaTime time : times) {
+    if (time >= 1min) break;
+    static_cast<void>(selector.offer(time));
+    const si::Timing timing = selector.timing(time);
+    selector.played(timing);
+    const std::size_t last = index++;
+    if (rule.dues_at(timing) == 0 || ++dues > most) continue;
+    std::cout << "  due at " << si::to_hms_ms(time) << ':';
+    if (last + 1 < schedule.sampling().span()) {
+      std::cout << " missed, too few frames yet\n";
+      continue;
+    }
+    for (std::size_t i = schedule.frame_count; i > 0; --i) std::cout << ' ' << last - (i - 1) * schedule.frame_step;
+    std::cout << '\n';
+  }
+  if (dues == 0) std::cout << "  not due in the first minute\n";
+  if (dues > most) std::cout << "  and " << dues - most << " more in the first minute\n";
+}
+
+/// Reads all packets and plans them. Returns why that cannot be done, if it cannot.
+std::optional<std::string> plan(const std::string& source, const si::SourceInfo& info,
+                                const si::SamplingPlan& schedules, Structure& structure, Outcome& outcome) {
+  si::ffmpeg::Demuxer demuxer{source, {}, {}};
+  const std::unique_ptr<si::ffmpeg::Bitstream> bitstream = si::ffmpeg::make_bitstream(*demuxer.stream().codecpar);
+  if (!bitstream) return "nothing can be left out of this codec";
+  if (demuxer.live() || !demuxer.knows_start()) return "it is live, or has no time stamps";
+  si::ffmpeg::PacketPlanner planner{
+      std::make_unique<si::detail::PlayNeeds>(si::FrameSelector{std::nullopt, info, 0ms}, schedules), {}};
+  const auto take = [&] {
+    for (const auto* picture = planner.picture(); picture != nullptr && picture->need != si::PictureNeed::unknown;
+         picture = planner.picture()) {
+      ++outcome.pictures;
+      if (picture->need == si::PictureNeed::needed) ++outcome.needed;
+      outcome.times.push_back(picture->time);
+      planner.pop_picture();
+    }
+  };
+  const auto decide = [&] {
+    while (planner.waiting() > 0) {
+      const auto verdict = planner.decide();
+      if (verdict == Outcome::Verdict::wait) break;
+      ++outcome.verdicts[static_cast<std::size_t>(verdict)];
+    }
+  };
+  si::ffmpeg::Packet packet;
+  std::int64_t decoded_at = INT64_MIN;
+  for (;;) {
+    const auto status = demuxer.read(packet);
+    if (status == si::ffmpeg::Demuxer::Status::end) break;
+    if (status != si::ffmpeg::Demuxer::Status::packet) return "it is damaged";
+    if (packet->pts == AV_NOPTS_VALUE) return "not all its packets say when their picture is shown";
+    const auto traits = bitstream->inspect(*packet);
+    if (!traits) return "a packet at " + si::to_hms_ms(demuxer.time_of(packet->pts)) + " cannot be planned";
+    if (packet->dts != AV_NOPTS_VALUE) decoded_at = packet->dts;
+    structure.add(*traits);
+    if (!planner.add({.timestamp = packet->pts,
+                      .decoded_at = decoded_at,
+                      .time = demuxer.time_of(packet->pts),
+                      .bytes = static_cast<std::size_t>(packet->size),
+                      .traits = *traits}))
+      return "its time stamps make no sense at " + si::to_hms_ms(demuxer.time_of(packet->pts));
+    decide();
+  }
+  planner.end();
+  decide();
+  take();
+  return std::nullopt;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  constexpr std::string_view usage =
+      "usage: explain VIDEO [COUNT[xSTEP]@INTERVAL…]\n"
+      "Says what a run of these schedules would decode, and why: explain clip.mp4 1@1s 5x6@60s\n";
+  if (argc < 2 || std::string_view{argv[1]} == "--help") {
+    (argc < 2 ? std::cerr : std::cout) << usage;
+    return argc < 2 ? 2 : 0;
+  }
+  const std::string source = argv[1];
+  std::vector<NamedSchedule> schedules;
+  for (int i = 2; i < argc; ++i) schedules.push_back(parse(argv[i]));
+  if (schedules.empty()) schedules.push_back(parse("1@1s"));
+  si::SamplingPlan all;
+  for (const NamedSchedule& named : schedules) all.schedules.push_back(named.schedule);
+
+  const si::SourceInfo info = si::FFmpegProducer{}.get_info(source);
+  std::cout << si::redact(source) << ": " << info.codec << ", " << info.width << 'x' << info.height;
+  if (info.fps) std::cout << ", " << info.fps->to_double() << " frames a second";
+  if (info.duration) std::cout << ", " << si::to_hms_ms(*info.duration);
+  std::cout << '\n';
+
+  Structure structure;
+  Outcome outcome;
+  const std::optional<std::string> obstacle = plan(source, info, all, structure, outcome);
+  structure.print();
+  if (obstacle) {
+    std::cout << "everything is decoded: " << *obstacle << '\n';
+    return 0;
+  }
+  for (const NamedSchedule& named : schedules) print_dues(named, info, outcome.times);
+  outcome.print();
+  return 0;
+} catch (const std::exception& error) {
+  std::cerr << "explain: " << error.what() << '\n';
+  return 1;
+}
