@@ -1,6 +1,11 @@
 #!/usr/bin/env bash
-# bench/run.sh [RUNS]: builds the benchmarks and prints a Markdown table for each, medians of RUNS (5) interleaved pairs.
-# Takes a few minutes; wants an idle machine. Clips are made with FFmpeg in build/bench.
+# bench/run.sh [RUNS] [sparse [ARGUMENTS…]]: builds the benchmarks and prints a Markdown table for each, medians of RUNS (5)
+# interleaved runs. Takes a few minutes; wants an idle machine. Clips are made with FFmpeg in build/bench.
+#
+# With `sparse`, the cost of looking now and then instead, beside FFmpeg, OpenCV, GStreamer and PyAV, as far as they are
+# installed (libopencv-videoio-dev libopencv-imgproc-dev libgstreamer-plugins-base1.0-dev gstreamer1.0-libav
+# gstreamer1.0-plugins-good python3-av python3-matplotlib). Takes hours for all clips and schedules; ARGUMENTS choose some:
+# --clips 1080p-h264 --schedules '1 a second;10 a second'. Writes sparse.md, sparse.csv and sparse.png in build/bench.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 runs=${1:-5}
@@ -11,6 +16,11 @@ cmake -S . -B "$out" -G Ninja -DCMAKE_BUILD_TYPE=Release -DSTREAM_INFER_BUILD_BE
   -DSTREAM_INFER_BUILD_TESTS=OFF -DSTREAM_INFER_BUILD_EXAMPLES=OFF >"$out.log" 2>&1 || { cat "$out.log"; exit 1; }
 cmake --build "$out" >>"$out.log" 2>&1 || { cat "$out.log"; exit 1; }
 bin=$out/bench
+
+if [ "${2:-}" = sparse ]; then
+  python=$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || command -v python3)  # the system's, which has its packages
+  exec "$python" bench/compare_all.py "$out" --runs "$runs" "${@:3}"
+fi
 
 clip() {  # clip NAME SECONDS SIZE: H.264 with B-frames, GOP 250, a moving pattern with some noise
   [ -s "$out/$1" ] && return

@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""compare_all.py BUILD [--runs N] [--clips A,B…] [--schedules A,B…]: ours beside its rivals, as whole processes.
+
+All contestants take their turn in each round, so that a machine that gets slower does so for all; one round before is not
+counted. Written to BUILD: sparse.md and sparse.csv, with medians of wall time, CPU time and peak memory and, of each round,
+the ratio to FFmpeg's bare decode; and, where matplotlib is installed, sparse.png. Contestants that are not installed are
+left out, and said to be.
+"""
+
+import argparse
+import csv
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+SECONDS = 120  # of each clip, at 30 frames a second
+
+# name: (size, encoder's arguments)
+CLIPS = {
+    "1080p-h264": ("1920x1080", "-c:v libx264 -preset veryfast -g 250 -keyint_min 250 -sc_threshold 0 -bf 2"),
+    "1080p-h264-no-b": ("1920x1080", "-c:v libx264 -preset veryfast -g 250 -sc_threshold 0 -bf 0"),
+    "1080p-hevc": ("1920x1080", "-c:v libx265 -preset ultrafast -x265-params log-level=error:keyint=250:bframes=3"),
+    "1080p-vp9": ("1920x1080", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -row-mt 1 -g 250 -b:v 4M"),
+    "360p-h264": ("640x360", "-c:v libx264 -preset veryfast -g 250 -keyint_min 250 -sc_threshold 0 -bf 2"),
+}
+
+# name: COUNT,STEP,MILLISECONDS for each algorithm
+SCHEDULES = {
+    "every frame": ["1,1,0"],
+    "10 a second": ["1,1,100"],
+    "1 a second": ["1,1,1000"],
+    "5, step 6, once a minute": ["5,6,60000"],
+    "both of these": ["1,1,1000", "5,6,60000"],
+}
+
+
+def make_clip(build, name):
+    path = os.path.join(build, name + ".mp4")
+    if not os.path.exists(path):
+        size, encoder = CLIPS[name]
+        part = os.path.join(build, "part-" + name + ".mp4")
+        source = f"testsrc2=size={size}:rate=30,noise=alls=6:allf=t"
+        command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", source, "-t", str(SECONDS)]
+        subprocess.run(command + ["-pix_fmt", "yuv420p"] + encoder.split() + [part], check=True)
+        os.rename(part, path)
+    return path
+
+
+def frames_needed(schedules):
+    """The numbers of the frames that some window holds."""
+    needed = set()
+    for text in schedules:
+        count, step, milliseconds = (int(part) for part in text.split(","))
+        for number in range(SECONDS * 30):
+            if milliseconds < 34 or (number + 1) * 1000 // 30 // milliseconds > number * 1000 // 30 // milliseconds:
+                needed.update(number - i * step for i in range(count))
+    return sorted(n for n in needed if n >= 0)
+
+
+def select_filter(schedules):
+    """FFmpeg's own way to look at some frames only; where the expression would be too long, none."""
+    needed = frames_needed(schedules)
+    if len(needed) == SECONDS * 30:
+        return "scale=640:360:flags=area,format=bgr24"
+    steps = {b - a for a, b in zip(needed, needed[1:])}
+    if len(steps) == 1:
+        expression = f"eq(mod(n\\,{steps.pop()})\\,{needed[0] % (needed[1] - needed[0])})"
+    elif len(needed) <= 200:
+        expression = "+".join(f"eq(n\\,{n})" for n in needed)
+    else:
+        return None
+    return f"select={expression},scale=640:360:flags=area,format=bgr24"
+
+
+def contestants(build, schedules):
+    """[(name, command)], where CLIP stands for the clip."""
+    binary = os.path.join(build, "bench")
+    found = [
+        ("stream_infer", [os.path.join(binary, "sampled"), "CLIP", *schedules]),
+        ("ffmpeg, bare decode", ["ffmpeg", "-nostdin", "-v", "error", "-i", "CLIP", "-f", "null", "-"]),
+    ]
+    select = select_filter(schedules)
+    if select:
+        filtered = ["-vf", select, "-vsync", "passthrough", "-f", "null", "-"]
+        found.append(("ffmpeg, select and scale", ["ffmpeg", "-nostdin", "-v", "error", "-i", "CLIP", *filtered]))
+    opencv = os.path.join(binary, "rival_opencv")
+    if os.path.exists(opencv):
+        found.append(("OpenCV, read", [opencv, "read", "CLIP", *schedules]))
+        found.append(("OpenCV, grab and retrieve", [opencv, "grab", "CLIP", *schedules]))
+    gstreamer = os.path.join(binary, "rival_gstreamer")
+    if os.path.exists(gstreamer):
+        found.append(("GStreamer, appsink", [gstreamer, "CLIP", *schedules]))
+    here = os.path.dirname(os.path.abspath(__file__))
+    if subprocess.run([sys.executable, "-c", "import av"], stderr=subprocess.DEVNULL).returncode == 0:
+        found.append(("PyAV", [sys.executable, os.path.join(here, "rivals", "pyav_loop.py"), "CLIP", *schedules]))
+    return found
+
+
+def run(command):
+    """(wall seconds, CPU seconds, MiB at the peak)"""
+    begin = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        sys.exit(f"{' '.join(command)} failed: {said.decode(errors='replace')[-500:]}")
+    return time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def measure(build, clip, schedule, runs):
+    path = make_clip(build, clip)
+    found = contestants(build, SCHEDULES[schedule])
+    costs = {name: [] for name, _ in found}
+    for turn in range(-1, runs):
+        for name, command in found:
+            cost = run([path if part == "CLIP" else part for part in command])
+            if turn >= 0:
+                costs[name].append(cost)
+    base = costs["ffmpeg, bare decode"]
+    rows = []
+    for name, _ in found:
+        wall, cpu, memory = (statistics.median(cost[i] for cost in costs[name]) for i in range(3))
+        wall_ratio, cpu_ratio = (
+            statistics.median(ours[i] / theirs[i] for ours, theirs in zip(costs[name], base)) for i in range(2)
+        )
+        rows.append([clip, schedule, name, wall, cpu, memory, wall_ratio, cpu_ratio])
+        print(f"{clip:16} {schedule:26} {name:26} {wall:7.2f} s {cpu:7.2f} s {memory:6.0f} MiB  "
+              f"{wall_ratio:5.2f} {cpu_ratio:5.2f}", flush=True)
+    return rows
+
+
+def write_table(build, rows, command):
+    with open(os.path.join(build, "sparse.csv"), "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow("clip schedule contestant wall_s cpu_s memory_mib wall_ratio cpu_ratio".split())
+        writer.writerows(row[:3] + [f"{number:.3f}" for number in row[3:]] for row in rows)
+    with open(os.path.join(build, "sparse.md"), "w") as file:
+        file.write(f"Made by `{command}`. Ratios are to FFmpeg's bare decode, in the same round.\n\n")
+        file.write("| clip | looked at | by | wall | CPU | memory | wall, ratio | CPU, ratio |\n|---|---|---|---|---|---|---|---|\n")
+        for clip, schedule, name, wall, cpu, memory, wall_ratio, cpu_ratio in rows:
+            file.write(f"| {clip} | {schedule} | {name} | {wall:.2f} s | {cpu:.2f} s | {memory:.0f} MiB "
+                       f"| {wall_ratio:.2f} | {cpu_ratio:.2f} |\n")
+
+
+def plot(build, rows):
+    try:
+        import matplotlib
+    except ImportError:
+        print("no plot: matplotlib is not installed")
+        return
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    clip = rows[0][0]
+    seconds = {"every frame": 1 / 30, "10 a second": 0.1, "1 a second": 1, "5, step 6, once a minute": 60}
+    figure, axes = pyplot.subplots(figsize=(8, 4.5))
+    for name in dict.fromkeys(row[2] for row in rows):
+        points = [(seconds[row[1]], row[7]) for row in rows if row[0] == clip and row[2] == name and row[1] in seconds]
+        if points:
+            ours = name == "stream_infer"
+            axes.plot(*zip(*sorted(points)), marker="o", label=name, linewidth=3 if ours else 1.2, zorder=3 if ours else 2)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("seconds between two looks")
+    axes.set_ylabel("CPU, as a multiple of FFmpeg's bare decode")
+    axes.set_title(f"What looking now and then costs ({clip})")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(os.path.join(build, "sparse.png"), dpi=110)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--clips", default=",".join(CLIPS))
+    parser.add_argument("--schedules", default=";".join(SCHEDULES), help="divided by ';'")
+    arguments = parser.parse_args()
+    rows = []
+    for clip in arguments.clips.split(","):
+        for schedule in arguments.schedules.split(";"):
+            rows += measure(arguments.build, clip, schedule, arguments.runs)
+            write_table(arguments.build, rows, f"bench/run.sh {arguments.runs} sparse")
+    plot(arguments.build, rows)
+
+
+if __name__ == "__main__":
+    main()
