@@ -1,0 +1,124 @@
+#include "stream_infer/ffmpeg/make_bitstream.hpp"
+
+#include "ffmpeg/clips.hpp"
+#include "stream_infer/ffmpeg/demuxer.hpp"
+#include "support/catch.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace si = stream_infer;
+using si::ffmpeg::PictureTraits;
+using Entry = PictureTraits::Entry;
+
+namespace {
+
+struct Count {
+  std::size_t packets = 0, closed = 0, open = 0, droppable = 0, hidden = 0, refused = 0;
+};
+
+Count count(const std::string& path) {
+  si::ffmpeg::Demuxer demuxer{path, {}, {}};
+  const auto bitstream = si::ffmpeg::make_bitstream(*demuxer.stream().codecpar);
+  REQUIRE(bitstream);
+  si::ffmpeg::Packet packet;
+  Count count;
+  while (demuxer.read(packet) == si::ffmpeg::Demuxer::Status::packet) {
+    ++count.packets;
+    const std::optional<PictureTraits> traits = bitstream->inspect(*packet);
+    if (!traits) {
+      ++count.refused;
+      continue;
+    }
+    if (traits->entry == Entry::closed) ++count.closed;
+    if (traits->entry == Entry::open) ++count.open;
+    if (traits->droppable) ++count.droppable;
+    if (traits->hidden) ++count.hidden;
+  }
+  return count;
+}
+
+std::optional<std::string> find_clip(std::string_view name) {
+  const auto clip = std::find_if(si::test::clips.begin(), si::test::clips.end(),
+                                 [&](const si::test::Clip& one) { return one.name == name; });
+  REQUIRE(clip != si::test::clips.end());
+  return si::test::path_of(*clip);
+}
+
+}  // namespace
+
+TEST_CASE("The bits of a picture say where decoding can begin, and what nobody refers to", "[ffmpeg][bitstream]") {
+  // clang-format off
+  struct Expected { std::string_view name; std::size_t closed, open; bool some_droppable, all_droppable; };
+  const std::vector<Expected> all{
+      {"baseline.mp4", 3, 0, false, false},  // 50 pictures, a key frame every 20
+      {"pyramid.mp4", 3, 0, true, false},
+      {"pyramid.ts", 3, 0, true, false},
+      {"open_gop.mp4", 1, 0, true, false},  // the others are not IDR pictures
+      {"refresh.mp4", 1, 0, false, false},
+      {"sliced.mp4", 3, 0, true, false},
+      {"open_gop_h265.mp4", 1, 2, true, false},
+      {"closed_gop_h265.mkv", 3, 0, true, false},
+      {"vp8.webm", 3, 0, false, false},
+      {"vp9.mp4", 3, 0, false, false},
+      {"av1.mkv", 3, 0, false, false},
+      {"mpeg2.ts", 1, 4, true, false},  // every 12; only the first group is closed
+      {"mjpeg.avi", 50, 0, true, true},
+      {"prores.mov", 50, 0, true, true},
+  };
+  // clang-format on
+  for (const Expected& expected : all) {
+    CAPTURE(expected.name);
+    const std::optional<std::string> path = find_clip(expected.name);
+    if (!path) continue;
+    const Count found = count(*path);
+    CHECK(found.refused == 0);
+    CHECK(found.packets >= 50);
+    CHECK(found.packets - found.hidden == 50);
+    CHECK(found.closed == expected.closed);
+    CHECK(found.open == expected.open);
+    CHECK((found.droppable > 0) == expected.some_droppable);
+    CHECK((found.droppable == found.packets) == expected.all_droppable);
+  }
+}
+
+TEST_CASE("Nothing is read of codecs that nothing can be proved of", "[ffmpeg][bitstream]") {
+  for (const std::string_view name : {"mpeg4.mp4", "ffv1.mkv", "palette.gif", "palette.avi", "theora.ogv"}) {
+    CAPTURE(name);
+    const std::optional<std::string> path = find_clip(name);
+    if (!path) continue;
+    const si::ffmpeg::Demuxer demuxer{*path, {}, {}};
+    CHECK_FALSE(si::ffmpeg::make_bitstream(*demuxer.stream().codecpar));
+  }
+}
+
+TEST_CASE("No bytes are read beyond a packet's end", "[ffmpeg][bitstream]") {
+  for (const si::test::Clip& clip : si::test::clips) {
+    const std::optional<std::string> path = si::test::path_of(clip);
+    if (!path) continue;
+    CAPTURE(clip.name);
+    si::ffmpeg::Demuxer demuxer{*path, {}, {}};
+    const auto bitstream = si::ffmpeg::make_bitstream(*demuxer.stream().codecpar);
+    if (!bitstream) continue;
+    si::ffmpeg::Packet packet;
+    std::vector<std::uint8_t> sets;
+    for (int i = 0; i < 12 && demuxer.read(packet) == si::ffmpeg::Demuxer::Status::packet; ++i) {
+      for (int size = 0; size < std::min(packet->size, 200); ++size) {
+        // as long as it says, so that AddressSanitizer sees one byte too many; FFmpeg's own parser may read on a little
+        const bool parsed = demuxer.stream().codecpar->codec_id == AV_CODEC_ID_H264;
+        std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size + (parsed ? AV_INPUT_BUFFER_PADDING_SIZE : 0)));
+        bytes.shrink_to_fit();
+        std::copy_n(packet->data, size, bytes.data());
+        const si::ffmpeg::UniquePacket cut = si::ffmpeg::make_packet();
+        cut->data = bytes.data();
+        cut->size = size;
+        static_cast<void>(bitstream->inspect(*cut));
+        bitstream->keep_parameter_sets(*cut, sets);
+      }
+    }
+  }
+}

@@ -1,0 +1,74 @@
+#include "stream_infer/ffmpeg/nal_units.hpp"
+
+#include "support/catch.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+using stream_infer::ffmpeg::detail::Bytes;
+using stream_infer::ffmpeg::detail::keep_units;
+using stream_infer::ffmpeg::detail::NalUnits;
+
+namespace {
+
+using Buffer = std::vector<std::uint8_t>;
+
+std::vector<Buffer> units_of(const Buffer& packet, std::size_t length_size, bool* broken = nullptr) {
+  NalUnits units{Bytes{packet.data(), packet.size()}, length_size};
+  std::vector<Buffer> all;
+  for (Bytes unit = units.next(); !unit.empty(); unit = units.next()) all.emplace_back(unit.begin(), unit.end());
+  if (broken != nullptr) *broken = units.broken();
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("Units are divided by start codes of three or four bytes", "[ffmpeg][nal]") {
+  CHECK(units_of({0, 0, 1, 7, 8, 0, 0, 0, 1, 9, 0, 0, 1, 5}, 0) == std::vector<Buffer>{{7, 8, 0}, {9}, {5}});
+  CHECK(units_of({9, 9, 0, 0, 1, 7}, 0) == std::vector<Buffer>{{7}});  // what is before the first is of no unit
+  CHECK(units_of({0, 0, 1, 0, 0, 1, 7}, 0) == std::vector<Buffer>{{7}});
+  CHECK(units_of({1, 2, 3}, 0).empty());
+  CHECK(units_of({0, 0, 1}, 0).empty());
+  CHECK(units_of({}, 0).empty());
+}
+
+TEST_CASE("Units are divided by their lengths", "[ffmpeg][nal]") {
+  CHECK(units_of({0, 0, 0, 2, 7, 8, 0, 0, 0, 1, 9}, 4) == std::vector<Buffer>{{7, 8}, {9}});
+  CHECK(units_of({2, 7, 8, 0, 1, 9}, 1) == std::vector<Buffer>{{7, 8}, {9}});  // an empty one is passed over
+}
+
+TEST_CASE("Lengths that reach beyond the packet are noticed", "[ffmpeg][nal]") {
+  bool broken = false;
+  CHECK(units_of({0, 1, 7, 0, 9, 1}, 2, &broken) == std::vector<Buffer>{{7}});
+  CHECK(broken);
+  CHECK(units_of({0, 1, 7, 0}, 2, &broken).size() == 1);
+  CHECK(broken);
+  CHECK(units_of({0, 1, 7}, 2, &broken).size() == 1);
+  CHECK_FALSE(broken);
+}
+
+TEST_CASE("Parameter sets are kept once, in the packet's own form", "[ffmpeg][nal]") {
+  const auto is_seven = [](Bytes unit) { return unit[0] == 7; };
+  for (const std::size_t length_size : {0U, 2U, 4U}) {
+    CAPTURE(length_size);
+    const auto packet = [&](const std::vector<Buffer>& units) {
+      Buffer bytes;
+      for (const Buffer& unit : units) {
+        const Buffer head = length_size == 0   ? Buffer{0, 0, 1}
+                            : length_size == 2 ? Buffer{0, static_cast<std::uint8_t>(unit.size())}
+                                               : Buffer{0, 0, 0, static_cast<std::uint8_t>(unit.size())};
+        bytes.insert(bytes.end(), head.begin(), head.end());
+        bytes.insert(bytes.end(), unit.begin(), unit.end());
+      }
+      return bytes;
+    };
+    Buffer sets;
+    for (const std::vector<Buffer>& units :
+         std::vector<std::vector<Buffer>>{{{7, 1}, {5, 5}}, {{7, 1}}, {{6}, {7, 2}, {7, 1}}}) {
+      const Buffer bytes = packet(units);
+      keep_units(Bytes{bytes.data(), bytes.size()}, length_size, is_seven, sets);
+    }
+    CHECK(sets == packet({{7, 1}, {7, 2}}));
+  }
+}
