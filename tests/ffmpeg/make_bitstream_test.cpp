@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -121,4 +122,24 @@ TEST_CASE("No bytes are read beyond a packet's end", "[ffmpeg][bitstream]") {
       }
     }
   }
+}
+
+TEST_CASE("A picture of MPEG-2 that brings matrices for those after it cannot be planned", "[ffmpeg][bitstream]") {
+  AVCodecParameters* parameters = avcodec_parameters_alloc();
+  REQUIRE(parameters != nullptr);
+  parameters->codec_id = AV_CODEC_ID_MPEG2VIDEO;
+  const auto bitstream = si::ffmpeg::make_bitstream(*parameters);
+  avcodec_parameters_free(&parameters);
+  const auto inspect = [&](std::vector<std::uint8_t> bytes) {
+    const si::ffmpeg::UniquePacket packet = si::ffmpeg::make_packet();
+    packet->data = bytes.data();
+    packet->size = static_cast<int>(bytes.size());
+    return bitstream->inspect(*packet);
+  };
+  const std::vector<std::uint8_t> b_picture{0, 0, 1, 0, 0, 3 << 3, 0xff, 0xf8};
+  REQUIRE(inspect(b_picture));
+  CHECK(inspect(b_picture)->droppable);
+  std::vector<std::uint8_t> with_matrices = b_picture;
+  with_matrices.insert(with_matrices.end(), {0, 0, 1, 0xb5, 3 << 4, 0});
+  CHECK_FALSE(inspect(with_matrices));
 }

@@ -48,7 +48,7 @@ TEST_CASE("Lengths that reach beyond the packet are noticed", "[ffmpeg][nal]") {
   CHECK_FALSE(broken);
 }
 
-TEST_CASE("Parameter sets are kept once, in the packet's own form", "[ffmpeg][nal]") {
+TEST_CASE("Parameter sets are kept once, the latest last, in the packet's own form", "[ffmpeg][nal]") {
   const auto is_seven = [](Bytes unit) { return unit[0] == 7; };
   for (const std::size_t length_size : {0U, 2U, 4U}) {
     CAPTURE(length_size);
@@ -69,6 +69,6 @@ TEST_CASE("Parameter sets are kept once, in the packet's own form", "[ffmpeg][na
       const Buffer bytes = packet(units);
       keep_units(Bytes{bytes.data(), bytes.size()}, length_size, is_seven, sets);
     }
-    CHECK(sets == packet({{7, 1}, {7, 2}}));
+    CHECK(sets == packet({{7, 2}, {7, 1}}));  // in the order of their last coming
   }
 }

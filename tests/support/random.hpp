@@ -36,11 +36,17 @@ class Random {
   return given == nullptr ? 20'240'229 : std::strtoull(given, nullptr, 10);
 }
 
-/// Calls `body(random)` for `cases` seeds in a row. A failure names its seed; with that one in STREAM_INFER_TEST_SEED the
+/// How many times as many random cases as usual: the environment variable STREAM_INFER_TEST_ROUNDS, or 1.
+[[nodiscard]] inline std::uint64_t rounds() {
+  const char* const given = std::getenv("STREAM_INFER_TEST_ROUNDS");
+  return given == nullptr ? 1 : std::strtoull(given, nullptr, 10);
+}
+
+/// Calls `body(random)` for `cases` seeds in a row, times rounds(). A failure names its seed; with that one in STREAM_INFER_TEST_SEED the
 /// case comes first.
 template <class Body>
 void for_random_cases(std::uint64_t cases, Body body) {
-  for (std::uint64_t i = 0; i < cases; ++i) {
+  for (std::uint64_t i = 0; i < cases * rounds(); ++i) {
     const std::uint64_t seed = first_seed() + i;
     INFO("STREAM_INFER_TEST_SEED=" << seed);
     Random random{seed};

@@ -133,7 +133,8 @@ class Frame {
 
   /// The pixels. The first call converts the decoded picture; frames that nobody looks at are never converted. Callers
   /// that come meanwhile wait for that one conversion. The view is valid for as long as any copy of this Frame lives.
-  /// \throws Error if the picture cannot be converted
+  /// \throws Error if the picture cannot be converted, or was not decoded: in Inference::start, without a process() hook,
+  ///               only the frames of some algorithm's window are (Errc::left_out)
   [[nodiscard]] ImageView image() const { return state_ == nullptr ? ImageView{} : state_->image(); }
 
   /// Tells the processor that this handle is soon to be let go of, by this thread.

@@ -58,7 +58,7 @@ class Demuxer {
           end_ = stream_infer::detail::max(end_, av_sat_add64(timestamp, packet->duration));
         return Status::packet;
       }
-      if (input_.interrupt->requested.load(std::memory_order_relaxed)) return Status::stopped;  // a lone flag
+      if (interrupted()) return Status::stopped;
       if (code == AVERROR_EOF) return Status::end;
       if (code == AVERROR(EAGAIN)) {  // a device that has nothing yet
         std::this_thread::sleep_for(MediaTime{1'000'000});
@@ -71,6 +71,9 @@ class Demuxer {
       return Status::end;
     }
   }
+
+  /// Whether stop has been requested.
+  [[nodiscard]] bool interrupted() const { return input_.interrupt->requested.load(std::memory_order_relaxed); }
 
   /// What ended the source, if it was not its own end: an Error.
   [[nodiscard]] const std::exception_ptr& failure() const { return failure_; }

@@ -144,6 +144,7 @@ class FrameSource {
       if (!demuxer().seek(to) || demuxer().read(packet_) != Demuxer::Status::packet) return false;
       const std::optional<PictureTraits> traits = bitstream->inspect(*packet_);
       if (!traits || traits->entry == PictureTraits::Entry::none || packet_->pts == AV_NOPTS_VALUE) continue;
+      if (compat::changes_parameters(*packet_)) continue;  // it says so only once, and we shall seek again
       if (demuxer().time_of(packet_->pts) > position || !demuxer().seek(to)) continue;
       from_start_ = false;
       return true;

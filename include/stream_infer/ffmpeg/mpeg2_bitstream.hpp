@@ -28,14 +28,21 @@ class Mpeg2Bitstream final : public Bitstream {
         ++pictures;
         type = unit[2] >> 3 & 7;
       }
+      const bool is_extension = unit[0] == 0xb5 && unit.size() > 1;
+      if (is_extension && unit[1] >> 4 == 3) return {};  // matrices for this picture and all after it
       const bool is_field = unit[0] == 0xb5 && unit.size() > 3 && unit[1] >> 4 == 8 && (unit[3] & 3) != 3;
       if (is_field) return {};
     }
-    if (pictures != 1 || type < 1 || type > 3 || broken_link) return {};
+    if (pictures != 1 || type < 1 || type > 3 || broken_link || (sequence && type != 1)) return {};
     using Entry = PictureTraits::Entry;
-    const Entry entry = type != 1 || !sequence ? Entry::none : closed ? Entry::closed : Entry::open;
+    Entry entry = Entry::none;
+    if (type == 1 && sequence) entry = closed && is_first_ ? Entry::closed : Entry::open;
+    is_first_ = false;
     return PictureTraits{.entry = entry, .droppable = type == 3};
   }
+
+ private:
+  bool is_first_ = true;  // only then are groups believed to be closed: some say so and are not
 };
 
 }  // namespace stream_infer::ffmpeg::detail

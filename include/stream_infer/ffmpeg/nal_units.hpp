@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace stream_infer::ffmpeg::detail {
@@ -78,21 +79,25 @@ class NalUnits {
   bool broken_ = false;
 };
 
-/// Appends each unit of `packet` that is one of `sets` and not yet among them.
+/// Appends each unit of `packet` that is one of `sets`; one that is among them already moves to the end, for a later one
+/// may have taken its place.
 template <class IsParameterSet>
 void keep_units(Bytes packet, std::size_t length_size, IsParameterSet is_parameter_set,
                 std::vector<std::uint8_t>& sets) {
+  const auto append = [length_size](std::vector<std::uint8_t>& to, Bytes unit) {
+    for (std::size_t i = length_size == 0 ? 3 : length_size; i > 0; --i)
+      to.push_back(length_size != 0 ? static_cast<std::uint8_t>(unit.size() >> (8 * (i - 1))) : i == 1 ? 1 : 0);
+    for (const std::uint8_t byte : unit) to.push_back(byte);
+  };
   NalUnits units{packet, length_size};
   for (Bytes unit = units.next(); !unit.empty(); unit = units.next()) {
     if (!is_parameter_set(unit)) continue;
-    bool kept = false;
+    std::vector<std::uint8_t> others;
     NalUnits known{Bytes{sets.data(), sets.size()}, length_size};
-    for (Bytes old = known.next(); !old.empty() && !kept; old = known.next())
-      kept = old.size() == unit.size() && std::memcmp(old.data(), unit.data(), unit.size()) == 0;
-    if (kept) continue;
-    for (std::size_t i = length_size == 0 ? 3 : length_size; i > 0; --i)
-      sets.push_back(length_size != 0 ? static_cast<std::uint8_t>(unit.size() >> (8 * (i - 1))) : i == 1 ? 1 : 0);
-    for (const std::uint8_t byte : unit) sets.push_back(byte);
+    for (Bytes old = known.next(); !old.empty(); old = known.next())
+      if (old.size() != unit.size() || std::memcmp(old.data(), unit.data(), unit.size()) != 0) append(others, old);
+    append(others, unit);
+    sets = std::move(others);
   }
 }
 

@@ -71,11 +71,13 @@ class PacketPlanner {
     Waiting waiting{.packet = packet, .number = added_};
     if (traits.entry != PictureTraits::Entry::none) {
       entry_timestamp_ = packet.timestamp;
-      in_lead_ = traits.entry == PictureTraits::Entry::open;
+      in_lead_ = true;
+      is_open_ = traits.entry == PictureTraits::Entry::open;
     } else if (in_lead_ && !traits.hidden) {
       const bool leads = packet.timestamp < entry_timestamp_;
       if (!leads) in_lead_ = false;
-      waiting.leading = leads && !traits.sure_of_before;
+      if (leads && !is_open_) waiting.packet.traits.sure_of_before = true;
+      waiting.leading = leads && is_open_ && !traits.sure_of_before;
     } else if (packet.timestamp < entry_timestamp_ && !traits.sure_of_before && !traits.hidden) {
       return false;  // shown before its entry point, and after a picture that is not: no codec does that
     }
@@ -110,11 +112,28 @@ class PacketPlanner {
       last_shown_ = unsorted_.back().timestamp;
       pictures_.push_back(unsorted_.back());
     }
+    bool can_decode = contiguous_;
+    bool has_lead = contiguous_ && !lead_left_out_;
+    for (std::size_t i = 0; i < packets_.size(); ++i) {
+      const Waiting& waiting = packets_[i];
+      if (waiting.packet.traits.entry != PictureTraits::Entry::none) {
+        has_lead = can_decode;
+        can_decode = true;
+      }
+      if (waiting.absent || !can_decode || (waiting.leading && !has_lead)) continue;
+      if (Picture* picture = find(waiting.packet.timestamp)) picture->need = PictureNeed::needed;
+    }
     for (std::size_t i = 0; i < pictures_.size(); ++i)
       if (pictures_[i].need == PictureNeed::unknown) pictures_[i].need = PictureNeed::needed;
   }
   [[nodiscard]] bool gave_up() const { return gave_up_; }
   [[nodiscard]] bool ended() const { return ended_; }
+
+  /// The most pictures that were decoded before one, and are shown after it.
+  [[nodiscard]] int reordered() const { return reordered_; }
+
+  /// Whether no reference has been left out since the packet decoded last.
+  [[nodiscard]] bool is_contiguous() const { return contiguous_; }
 
   /// How many packets have not been decided upon.
   [[nodiscard]] std::size_t waiting() const { return packets_.size(); }
@@ -135,7 +154,9 @@ class PacketPlanner {
       if (!contiguous_) verdict = Verdict::jump;
       contiguous_ = true;
       group_left_out_ = false;
+      if (is_entry) lead_left_out_ = false;
     } else {
+      if (packet.leading && !packet.packet.traits.droppable) lead_left_out_ = true;
       if (is_entry) group_left_out_ = true;
       verdict = group_left_out_                                 ? Verdict::group
                 : packet.packet.traits.droppable && contiguous_ ? Verdict::non_reference
@@ -170,8 +191,9 @@ class PacketPlanner {
     for (const Picture& picture : unsorted_)
       if (picture.timestamp == timestamp) return false;
     unsorted_.push_back({timestamp, time});
-    for (std::size_t i = unsorted_.size() - 1; i > 0 && unsorted_[i - 1].timestamp < timestamp; --i)
-      std::swap(unsorted_[i - 1], unsorted_[i]);
+    std::size_t i = unsorted_.size() - 1;
+    for (; i > 0 && unsorted_[i - 1].timestamp < timestamp; --i) std::swap(unsorted_[i - 1], unsorted_[i]);
+    if (static_cast<int>(i) > reordered_) reordered_ = static_cast<int>(i);
     return true;
   }
 
@@ -195,8 +217,14 @@ class PacketPlanner {
   /// Whether the packet's own picture is needed.
   [[nodiscard]] PictureNeed need_of(const Waiting& waiting) const {
     if (waiting.absent) return PictureNeed::not_needed;
-    const std::int64_t timestamp = waiting.packet.timestamp;
-    if (timestamp > last_shown_) return PictureNeed::unknown;
+    if (waiting.packet.timestamp > last_shown_) return PictureNeed::unknown;
+    // one that has been popped, and whose packet was not wanted until then, is not needed
+    const Picture* picture = find(waiting.packet.timestamp);
+    return picture != nullptr ? picture->need : PictureNeed::not_needed;
+  }
+
+  /// The picture of that time stamp, if it is in order and has not been popped.
+  [[nodiscard]] const Picture* find(std::int64_t timestamp) const {
     std::size_t low = 0, high = pictures_.size();
     while (low < high) {
       const std::size_t middle = (low + high) / 2;
@@ -205,9 +233,10 @@ class PacketPlanner {
       else
         high = middle;
     }
-    // one that has been popped, and whose packet was not wanted until then, is not needed
-    const bool found = low < pictures_.size() && pictures_[low].timestamp == timestamp;
-    return found ? pictures_[low].need : PictureNeed::not_needed;
+    return low < pictures_.size() && pictures_[low].timestamp == timestamp ? &pictures_[low] : nullptr;
+  }
+  [[nodiscard]] Picture* find(std::int64_t timestamp) {
+    return const_cast<Picture*>(std::as_const(*this).find(timestamp));  // NOLINT: it is ours
   }
 
   /// Whether the oldest packet is needed, for its own picture or for those that may refer to it.
@@ -256,15 +285,18 @@ class PacketPlanner {
   std::uint64_t added_ = 0;
   std::uint64_t entries_ = 0;
   std::int64_t entry_timestamp_ = 0;  // of the latest entry point added
-  bool in_lead_ = false;              // no picture shown after an open entry point has come yet
+  bool in_lead_ = false;              // no picture shown after it has come yet
+  bool is_open_ = false;              // it
   std::int64_t decoded_at_ = 0;
   std::size_t bytes_ = 0;
+  int reordered_ = 0;
   bool ended_ = false;
   bool gave_up_ = false;
 
   std::uint64_t needed_before_ = 0;  // the number of a packet that is needed, and all references before it in its group
   bool contiguous_ = true;           // since the last packet decoded, no reference was left out
   bool group_left_out_ = false;
+  bool lead_left_out_ = false;  // a reference of the lead that is being decided upon
 };
 
 }  // namespace stream_infer::ffmpeg

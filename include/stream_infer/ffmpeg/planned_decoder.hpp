@@ -44,10 +44,12 @@ class PlannedDecoder {
   /// The next picture.
   [[nodiscard]] Status next(AVFrame& frame, std::int64_t& timestamp) {
     for (;;) {
+      if (demuxer_->interrupted()) return Status::stopped;
+      if (decoded_ && planned_ && frame.pts <= popped_) decoded_ = false;  // others referred to it, and nobody needs it
       const PacketPlanner::Picture* picture = planner_.picture();
       if (picture != nullptr && picture->need == PictureNeed::not_needed) {
         timestamp = picture->timestamp;
-        planner_.pop_picture();
+        pop(*picture);
         return Status::left_out;
       }
       const bool undecided = picture == nullptr ? !planner_.ended() && !planner_.gave_up()
@@ -58,16 +60,13 @@ class PlannedDecoder {
       }
       if (decoded_) {
         decoded_ = false;
-        if (picture == nullptr || frame.pts < picture->timestamp) {
-          if (planned_) continue;  // others referred to it, and nobody needs it
-          return Status::picture;
-        }
+        if (picture == nullptr || frame.pts < picture->timestamp) return Status::picture;  // not planned
         if (frame.pts == picture->timestamp) {
-          planner_.pop_picture();
+          pop(*picture);
           return Status::picture;
         }
         decoded_ = true;
-        lose();
+        lose(*picture);
         continue;
       }
       switch (decoder_->receive(frame)) {
@@ -79,12 +78,12 @@ class PlannedDecoder {
           break;
         case Decoder::Status::error: count(counters_->decode_errors); break;
         case Decoder::Status::end:
-          if (jumping_) {
+          if (emptying_) {
             decoder_->flush();
-            jumping_ = false;
-            send_planned();
+            emptying_ = false;
+            empty_ = true;
           } else if (picture != nullptr) {
-            lose();
+            lose(*picture);
           } else {
             return Status::end;
           }
@@ -110,23 +109,37 @@ class PlannedDecoder {
  private:
   using Verdict = PacketPlanner::Verdict;
 
+  static constexpr std::size_t patience = 16;         // packets left out before what waits in the decoder is asked for
+  static constexpr std::size_t most_kept = 64 << 10;  // bytes of parameter sets
+
   static void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
 
-  /// A picture that is needed did not come out of the decoder.
-  void lose() {
+  void pop(const PacketPlanner::Picture& picture) {
+    popped_ = picture.timestamp;
     planner_.pop_picture();
+  }
+
+  /// A picture that is needed did not come out of the decoder.
+  void lose(const PacketPlanner::Picture& picture) {
+    count(counters_->decode_errors);
+    pop(picture);
     planner_.give_up();
   }
 
   /// Gives the decoder its next packet, or reads another one. Returns false if stop was requested.
   bool feed() {
+    if (jump_pending_) {  // the decoder is empty now
+      jump_pending_ = false;
+      send_planned();
+      return true;
+    }
     const Verdict verdict = planner_.waiting() == 0 ? Verdict::wait : planner_.decide();
     switch (verdict) {
       case Verdict::decode: send_planned(); return true;
       case Verdict::jump:
-        if (bitstream_->flush_at_jump()) {
-          jumping_ = true;
-          if (!decoder_->send(nullptr)) count(counters_->decode_errors);
+        if (bitstream_->flush_at_jump() && !empty_) {
+          jump_pending_ = true;
+          empty_decoder();
         } else {
           send_planned();
         }
@@ -144,6 +157,12 @@ class PlannedDecoder {
       return read_ahead();
     }
     return true;
+  }
+
+  /// Makes the decoder give out what it holds; what it gets next must be an entry point.
+  void empty_decoder() {
+    emptying_ = true;
+    if (!decoder_->send(nullptr)) count(counters_->decode_errors);
   }
 
   /// Reads a packet and plans it. Returns false if stop was requested.
@@ -174,17 +193,24 @@ class PlannedDecoder {
     if (packet.dts != AV_NOPTS_VALUE) decoded_at_ = packet.dts;  // not always known of a stream's first packets
     std::optional<PictureTraits> traits = bitstream_->inspect(packet);
     if (!traits) return false;
-    traits->hidden = traits->hidden || (packet.flags & AV_PKT_FLAG_DISCARD) != 0;
-    return planner_.add(PlannedPacket{.timestamp = packet.pts,
-                                      .decoded_at = decoded_at_,
-                                      .time = demuxer_->time_of(packet.pts),
-                                      .bytes = static_cast<std::size_t>(packet.size),
-                                      .traits = *traits});
+    const AVCodecParameters& codec = *demuxer_->stream().codecpar;
+    const bool discarded = (packet.flags & AV_PKT_FLAG_DISCARD) != 0;
+    if (discarded && codec.codec_id == AV_CODEC_ID_AV1) return false;  // some of its decoders show them all the same
+    traits->hidden = traits->hidden || discarded;
+    const bool added = planner_.add(PlannedPacket{.timestamp = packet.pts,
+                                                  .decoded_at = decoded_at_,
+                                                  .time = demuxer_->time_of(packet.pts),
+                                                  .bytes = static_cast<std::size_t>(packet.size),
+                                                  .traits = *traits});
+    // FFmpeg finds out how long H.264 must be held back to be put in order, and loses pictures when it learns
+    return added && (codec.codec_id != AV_CODEC_ID_H264 || planner_.reordered() <= codec.video_delay);
   }
 
   void send_planned() {
     const AVPacket& packet = *take_packet();
     in_decoder_.push_back(packet.pts);
+    empty_ = false;
+    left_out_in_a_row_ = 0;
     send(packet);
   }
 
@@ -220,8 +246,12 @@ class PlannedDecoder {
 
   bool leave_out(std::atomic<std::uint64_t>& counter) {
     bitstream_->keep_parameter_sets(*take_packet(), kept_sets_);
+    if (kept_sets_.size() > most_kept) planner_.give_up();
     count(counters_->packets_read);
     count(counter);
+    // What is needed must not wait in the decoder for a packet that may come in a minute.
+    if (++left_out_in_a_row_ == patience && !planner_.is_contiguous() && !empty_ && planner_.picture() != nullptr)
+      empty_decoder();
     return true;
   }
 
@@ -255,9 +285,13 @@ class PlannedDecoder {
   std::vector<std::uint8_t> kept_sets_;  // parameter sets of packets left out, which packets after them may refer to
   std::uint64_t packets_ = 0;
   std::int64_t decoded_at_ = INT64_MIN;
-  bool decoded_ = false;  // the caller's frame holds a picture that has not been given yet
-  bool planned_ = false;  // that picture
-  bool jumping_ = false;  // the decoder is being emptied before the next packet
+  bool decoded_ = false;       // the caller's frame holds a picture that has not been given yet
+  bool planned_ = false;       // that picture
+  bool emptying_ = false;      // the decoder is giving out what it holds
+  bool empty_ = true;          // the decoder holds nothing
+  bool jump_pending_ = false;  // the oldest packet is to be sent when it does
+  std::size_t left_out_in_a_row_ = 0;
+  std::int64_t popped_ = INT64_MIN;  // the time stamp of the picture given, or lost, last
   bool at_end_ = false;
 };
 
