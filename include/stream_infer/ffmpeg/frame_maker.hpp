@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 
 namespace stream_infer::ffmpeg {
 
@@ -28,7 +29,7 @@ class FrameMaker {
  public:
   static constexpr int largest_side = 65535;
 
-  explicit FrameMaker(const FFmpegOptions& settings) : settings_{settings} {}
+  explicit FrameMaker(FFmpegOptions settings) : settings_{std::move(settings)} {}
 
   [[nodiscard]] const std::shared_ptr<SourceCounters>& counters() const { return counters_; }
 

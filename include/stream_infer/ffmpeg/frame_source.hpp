@@ -118,7 +118,7 @@ class FrameSource {
 
   static void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
 
-  void count_error() {
+  void count_error() const {
     if (!landing_.active) count(counters()->decode_errors);
   }
 

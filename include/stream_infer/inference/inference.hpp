@@ -171,7 +171,7 @@ class Inference {
   /// \return        whether it ran: false if the tracker has too few frames yet
   /// \throws Error  if no algorithm has that name
   bool run_specific_inference(std::string_view name) {
-    if (const std::optional<bool> ran = lanes_.run_now(name, outlet_)) return *ran;
+    if (const auto ran = lanes_.run_now(name, outlet_)) return *ran;
     std::string names;
     for (const std::string& known : list_algos()) names += (names.empty() ? "" : ", ") + known;
     throw Error{Errc::unknown_name, "run_specific_inference", name, "no algorithm has that name; there are: " + names};
