@@ -5,6 +5,7 @@
 
 #include "stream_infer/algo/algo.hpp"
 #include "stream_infer/algo/load_algo.hpp"
+#include "stream_infer/core/callback.hpp"
 #include "stream_infer/core/clock.hpp"
 #include "stream_infer/core/error.hpp"
 #include "stream_infer/core/frame.hpp"
@@ -35,6 +36,7 @@
 #include "stream_infer/producer/generator_producer.hpp"
 #include "stream_infer/producer/producer.hpp"
 #include "stream_infer/schedule/due.hpp"
+#include "stream_infer/schedule/sampling_plan.hpp"
 #include "stream_infer/schedule/schedule.hpp"
 #include "stream_infer/tracker/frame_tracker.hpp"
 #include "stream_infer/tracker/window.hpp"
