@@ -43,9 +43,6 @@ using si::test::Random;
 
 namespace {
 
-constexpr std::string_view b_frames =
-    "-pix_fmt yuv420p -c:v libx264 -bf 3 -x264-params b-pyramid=normal:keyint=20:scenecut=0";
-
 // clang-format off
 /// Structures that matter to planning, beside those of `clips`.
 const std::vector<Clip> more_clips{
