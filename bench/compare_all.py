@@ -15,6 +15,9 @@ import subprocess
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "rivals"))
+import schedules  # noqa: E402
+
 SECONDS = 120  # of each clip, at 30 frames a second
 
 # name: (size, encoder's arguments)
@@ -48,20 +51,15 @@ def make_clip(build, name):
     return path
 
 
-def frames_needed(schedules):
+def frames_needed(texts):
     """The numbers of the frames that some window holds."""
-    needed = set()
-    for text in schedules:
-        count, step, milliseconds = (int(part) for part in text.split(","))
-        for number in range(SECONDS * 30):
-            if milliseconds < 34 or (number + 1) * 1000 // 30 // milliseconds > number * 1000 // 30 // milliseconds:
-                needed.update(number - i * step for i in range(count))
-    return sorted(n for n in needed if n >= 0)
+    all_schedules = [schedules.parse(text) for text in texts]
+    return [number for number in range(SECONDS * 30) if schedules.needs(all_schedules, number)]
 
 
-def select_filter(schedules):
+def select_filter(texts):
     """FFmpeg's own way to look at some frames only; where the expression would be too long, none."""
-    needed = frames_needed(schedules)
+    needed = frames_needed(texts)
     if len(needed) == SECONDS * 30:
         return "scale=640:360:flags=area,format=bgr24"
     steps = {b - a for a, b in zip(needed, needed[1:])}
@@ -74,27 +72,27 @@ def select_filter(schedules):
     return f"select={expression},scale=640:360:flags=area,format=bgr24"
 
 
-def contestants(build, schedules):
+def contestants(build, texts):
     """[(name, command)], where CLIP stands for the clip."""
     binary = os.path.join(build, "bench")
     found = [
-        ("stream_infer", [os.path.join(binary, "sampled"), "CLIP", *schedules]),
+        ("stream_infer", [os.path.join(binary, "sampled"), "CLIP", *texts]),
         ("ffmpeg, bare decode", ["ffmpeg", "-nostdin", "-v", "error", "-i", "CLIP", "-f", "null", "-"]),
     ]
-    select = select_filter(schedules)
+    select = select_filter(texts)
     if select:
         filtered = ["-vf", select, "-vsync", "passthrough", "-f", "null", "-"]
         found.append(("ffmpeg, select and scale", ["ffmpeg", "-nostdin", "-v", "error", "-i", "CLIP", *filtered]))
     opencv = os.path.join(binary, "rival_opencv")
     if os.path.exists(opencv):
-        found.append(("OpenCV, read", [opencv, "read", "CLIP", *schedules]))
-        found.append(("OpenCV, grab and retrieve", [opencv, "grab", "CLIP", *schedules]))
+        found.append(("OpenCV, read", [opencv, "read", "CLIP", *texts]))
+        found.append(("OpenCV, grab and retrieve", [opencv, "grab", "CLIP", *texts]))
     gstreamer = os.path.join(binary, "rival_gstreamer")
     if os.path.exists(gstreamer):
-        found.append(("GStreamer, appsink", [gstreamer, "CLIP", *schedules]))
+        found.append(("GStreamer, appsink", [gstreamer, "CLIP", *texts]))
     here = os.path.dirname(os.path.abspath(__file__))
     if subprocess.run([sys.executable, "-c", "import av"], stderr=subprocess.DEVNULL).returncode == 0:
-        found.append(("PyAV", [sys.executable, os.path.join(here, "rivals", "pyav_loop.py"), "CLIP", *schedules]))
+        found.append(("PyAV", [sys.executable, os.path.join(here, "rivals", "pyav_loop.py"), "CLIP", *texts]))
     return found
 
 

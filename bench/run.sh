@@ -35,11 +35,11 @@ clip 360p-long.mp4 300 640x360
 head() { printf '\n%s\n\n| | wall | CPU | memory |\n|---|---|---|---|\n' "$1"; }
 
 head "Every frame of a 1080p H.264 clip to 640x360 BGR24 and into an algorithm, against FFmpeg's bare decode"
-"$bin/compare" "$runs" "offline_dense" "ffmpeg -i CLIP -f null -" \
-  -- "$bin/offline_dense" "$out/1080p.mp4" -- ffmpeg -v error -i "$out/1080p.mp4" -f null -
+"$bin/compare" "$runs" "stream_infer" "ffmpeg -i CLIP -f null -" \
+  -- "$bin/sampled" "$out/1080p.mp4" 1,1,0 -- ffmpeg -v error -i "$out/1080p.mp4" -f null -
 
 head "Memory does not follow the length: a clip of 300 s against one of 30 s, all frames converted"
-"$bin/compare" "$runs" "300 s" "30 s" -- "$bin/offline_dense" "$out/360p-long.mp4" -- "$bin/offline_dense" "$out/360p.mp4"
+"$bin/compare" "$runs" "300 s" "30 s" -- "$bin/sampled" "$out/360p-long.mp4" 1,1,0 -- "$bin/sampled" "$out/360p.mp4" 1,1,0
 
 head "Nothing due: a realtime play (30 s) against FFmpeg's bare decode at the same pace; CPU is what counts"
 "$bin/compare" 3 "realtime_idle" "ffmpeg -re -i CLIP -f null -" \

@@ -3,7 +3,7 @@
 // A SCHEDULE is COUNT[xSTEP]@INTERVAL: 1@1s is a frame a second, 5x6@60s five frames, six apart, once a minute, 2@500ms two
 // in a row twice a second. It prints how the video is built, when each schedule is due in the first minute and which
 // frames its windows hold, and which packets would be decoded for all of them together.
-#include <stream_infer/ffmpeg/make_bitstream.hpp>
+#include <stream_infer/ffmpeg/describe_packet.hpp>
 #include <stream_infer/ffmpeg/packet_planner.hpp>
 #include <stream_infer/player/play_needs.hpp>
 #include <stream_infer/stream_infer.hpp>
@@ -156,11 +156,11 @@ void print_dues(const NamedSchedule& named, const si::SourceInfo& info, const st
 std::optional<std::string> plan(const std::string& source, const si::SourceInfo& info,
                                 const si::SamplingPlan& schedules, Structure& structure, Outcome& outcome) {
   si::ffmpeg::Demuxer demuxer{source, {}, {}};
-  const std::unique_ptr<si::ffmpeg::Bitstream> bitstream = si::ffmpeg::make_bitstream(*demuxer.stream().codecpar);
-  if (!bitstream) return "nothing can be left out of this codec";
-  if (demuxer.live() || !demuxer.knows_start()) return "it is live, or has no time stamps";
+  const std::unique_ptr<si::ffmpeg::Bitstream> bitstream = si::ffmpeg::make_bitstream_for_planning(demuxer);
+  if (!bitstream) return "it is live, has no time stamps, or nothing can be left out of its codec";
   si::ffmpeg::PacketPlanner planner{
-      std::make_unique<si::detail::PlayNeeds>(si::FrameSelector{std::nullopt, info, 0ms}, schedules), {}};
+      std::make_unique<si::detail::PlayNeeds>(si::FrameSelector{std::nullopt, info, 0ms}, schedules),
+      {.reordered = bitstream->most_reordered()}};
   const auto take = [&] {
     for (const auto* picture = planner.picture(); picture != nullptr && picture->need != si::PictureNeed::unknown;
          picture = planner.picture()) {
@@ -171,29 +171,20 @@ std::optional<std::string> plan(const std::string& source, const si::SourceInfo&
     }
   };
   const auto decide = [&] {
-    while (planner.waiting() > 0) {
-      const auto verdict = planner.decide();
-      if (verdict == Outcome::Verdict::wait) break;
+    for (auto verdict = planner.decide(); verdict != Outcome::Verdict::wait; verdict = planner.decide())
       ++outcome.verdicts[static_cast<std::size_t>(verdict)];
-    }
   };
   si::ffmpeg::Packet packet;
-  std::int64_t decoded_at = INT64_MIN;
   for (;;) {
     const auto status = demuxer.read(packet);
     if (status == si::ffmpeg::Demuxer::Status::end) break;
     if (status != si::ffmpeg::Demuxer::Status::packet) return "it is damaged";
-    if (packet->pts == AV_NOPTS_VALUE) return "not all its packets say when their picture is shown";
-    const auto traits = bitstream->inspect(*packet);
-    if (!traits) return "a packet at " + si::to_hms_ms(demuxer.time_of(packet->pts)) + " cannot be planned";
-    if (packet->dts != AV_NOPTS_VALUE) decoded_at = packet->dts;
-    structure.add(*traits);
-    if (!planner.add({.timestamp = packet->pts,
-                      .decoded_at = decoded_at,
-                      .time = demuxer.time_of(packet->pts),
-                      .bytes = static_cast<std::size_t>(packet->size),
-                      .traits = *traits}))
-      return "its time stamps make no sense at " + si::to_hms_ms(demuxer.time_of(packet->pts));
+    const auto planned = si::ffmpeg::describe_packet(*packet, demuxer, *bitstream);
+    if (planned) structure.add(planned->traits);
+    if (!planned || !planner.add(*planned)) {
+      if (packet->pts == AV_NOPTS_VALUE) return "not all its packets say when their picture is shown";
+      return "a packet at " + si::to_hms_ms(demuxer.time_of(packet->pts)) + " cannot be planned";
+    }
     decide();
   }
   planner.end();

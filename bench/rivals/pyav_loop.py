@@ -7,19 +7,9 @@ import sys
 
 import av
 
+from schedules import needs, parse
 
-def is_due(schedule, number):
-    count, step, milliseconds = schedule
-    if milliseconds < 34:
-        return True
-    return (number + 1) * 1000 // 30 // milliseconds > number * 1000 // 30 // milliseconds
-
-
-def needs(schedules, number):
-    return any(is_due(s, number + i * s[1]) for s in schedules for i in range(s[0]))
-
-
-schedules = [tuple(int(part) for part in text.split(",")) for text in sys.argv[2:]]
+schedules = [parse(text) for text in sys.argv[2:]]
 container = av.open(sys.argv[1])
 stream = container.streams.video[0]
 stream.thread_type = "AUTO"

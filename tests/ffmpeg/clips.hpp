@@ -75,10 +75,12 @@ inline const std::vector<Clip> clips{
 }
 
 /// The clip of that name.
-[[nodiscard]] inline std::string path_of(std::string_view name) {
-  for (const Clip& clip : clips)
-    if (clip.name == name) return path_of(clip).value();
+[[nodiscard]] inline const Clip& find_clip(std::string_view name, const std::vector<Clip>& among = clips) {
+  for (const Clip& clip : among)
+    if (clip.name == name) return clip;
   throw std::runtime_error{"no clip is called " + std::string{name}};
 }
+
+[[nodiscard]] inline std::string path_of(std::string_view name) { return path_of(find_clip(name)).value(); }
 
 }  // namespace stream_infer::test

@@ -43,13 +43,6 @@ Count count(const std::string& path) {
   return count;
 }
 
-std::optional<std::string> find_clip(std::string_view name) {
-  const auto clip = std::find_if(si::test::clips.begin(), si::test::clips.end(),
-                                 [&](const si::test::Clip& one) { return one.name == name; });
-  REQUIRE(clip != si::test::clips.end());
-  return si::test::path_of(*clip);
-}
-
 }  // namespace
 
 TEST_CASE("The bits of a picture say where decoding can begin, and what nobody refers to", "[ffmpeg][bitstream]") {
@@ -74,7 +67,7 @@ TEST_CASE("The bits of a picture say where decoding can begin, and what nobody r
   // clang-format on
   for (const Expected& expected : all) {
     CAPTURE(expected.name);
-    const std::optional<std::string> path = find_clip(expected.name);
+    const std::optional<std::string> path = si::test::path_of(si::test::find_clip(expected.name));
     if (!path) continue;
     const Count found = count(*path);
     CHECK(found.refused == 0);
@@ -90,7 +83,7 @@ TEST_CASE("The bits of a picture say where decoding can begin, and what nobody r
 TEST_CASE("Nothing is read of codecs that nothing can be proved of", "[ffmpeg][bitstream]") {
   for (const std::string_view name : {"mpeg4.mp4", "ffv1.mkv", "palette.gif", "palette.avi", "theora.ogv"}) {
     CAPTURE(name);
-    const std::optional<std::string> path = find_clip(name);
+    const std::optional<std::string> path = si::test::path_of(si::test::find_clip(name));
     if (!path) continue;
     const si::ffmpeg::Demuxer demuxer{*path, {}, {}};
     CHECK_FALSE(si::ffmpeg::make_bitstream(*demuxer.stream().codecpar));

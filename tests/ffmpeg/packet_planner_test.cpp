@@ -306,6 +306,30 @@ TEST_CASE("What has not been decided upon is decoded once planning is given up",
   });
 }
 
+TEST_CASE("A packet whose decoding time is not known has that of the one before", "[ffmpeg][planner]") {
+  std::vector<std::int64_t> order;
+  PacketPlanner planner{std::make_unique<Told>(std::set<std::int64_t>{}, 0, order), {}};
+  REQUIRE(planner.add({.timestamp = 10, .time = si::MediaTime{10}, .traits = {.entry = Entry::closed}}));
+  REQUIRE(planner.add({.timestamp = 20, .time = si::MediaTime{20}}));
+  CHECK(order.empty());  // others may still be shown before them
+  REQUIRE(planner.add({.timestamp = 40, .decoded_at = 15, .time = si::MediaTime{40}}));
+  REQUIRE(planner.add({.timestamp = 30, .time = si::MediaTime{30}}));
+  CHECK(order == std::vector<std::int64_t>{10});
+  CHECK_FALSE(planner.add({.timestamp = 12, .time = si::MediaTime{12}}));
+}
+
+TEST_CASE("A picture that is shown before more pictures than the decoder holds back is refused", "[ffmpeg][planner]") {
+  for (const int most : {0, 1, 2}) {
+    CAPTURE(most);
+    std::vector<std::int64_t> order;
+    PacketPlanner planner{std::make_unique<Told>(std::set<std::int64_t>{}, 0, order), {.reordered = most}};
+    REQUIRE(planner.add({.timestamp = 0, .decoded_at = 0, .traits = {.entry = Entry::closed}}));
+    REQUIRE(planner.add({.timestamp = 40, .decoded_at = 0}));
+    CHECK(planner.add({.timestamp = 20, .decoded_at = 0}) == (most >= 1));
+    CHECK(planner.add({.timestamp = 10, .decoded_at = 0}) == (most >= 2));
+  }
+}
+
 TEST_CASE("Packets that make no sense are refused", "[ffmpeg][planner]") {
   std::vector<std::int64_t> order;
   PacketPlanner planner{std::make_unique<Told>(std::set<std::int64_t>{}, 0, order), {}};

@@ -111,6 +111,13 @@ bool has_pixels(const si::Frame& frame) {
   }
 }
 
+/// 60 s, a group each 2 s.
+std::string minute_clip() {
+  return si::test::make_media(
+      "-f lavfi -i testsrc2=size=96x64:rate=25:duration=60 -c:v libx264 -preset ultrafast -bf 2 -g 50 -pix_fmt yuv420p",
+      "plan_steady.mp4");
+}
+
 struct Outcome {
   si::SourceStats source{};
   std::size_t idle_pixels = 0;  ///< frames that nobody needs and that have pixels all the same
@@ -205,9 +212,7 @@ TEST_CASE("What is not needed is left out, where the bits of the stream prove th
   clips.insert(clips.end(), more_clips.begin(), more_clips.end());
   for (const Expected& expected : all) {
     CAPTURE(expected.clip);
-    const auto clip = std::find_if(clips.begin(), clips.end(), [&](const Clip& c) { return c.name == expected.clip; });
-    REQUIRE(clip != clips.end());
-    const std::optional<std::string> path = si::test::path_of(*clip);
+    const std::optional<std::string> path = si::test::path_of(si::test::find_clip(expected.clip, clips));
     if (!path) continue;
     const std::vector<Print> prints = si::test::prints_of(*path, {.width = 48, .height = 32});
     const Case made{.plan = {{{.interval = 1520ms}}}};
@@ -310,9 +315,7 @@ TEST_CASE("The image of a frame that was left out says why there is none", "[ffm
 }
 
 TEST_CASE("A steady play by plan takes no memory from operator new", "[ffmpeg][planned]") {
-  const std::string clip = si::test::make_media(
-      "-f lavfi -i testsrc2=size=96x64:rate=25:duration=60 -c:v libx264 -preset ultrafast -bf 2 -g 50 -pix_fmt yuv420p",
-      "plan_steady.mp4");
+  const std::string clip = minute_clip();
   const Case made{.plan = {{{.frame_count = 2, .frame_step = 5, .interval = 1s}}}};
   si::FFmpegReader reader = si::FFmpegProducer{{.width = 48, .height = 32, .threads = 2}}.open(clip, made.options());
   std::vector<si::Frame> window(12);  // somebody holds the latest frames
@@ -407,12 +410,7 @@ namespace {
 /// A clip of one minute with a group each two seconds, a plan for it, and what is behind it.
 struct Minute {
   explicit Minute(const Case& made, si::ffmpeg::PacketPlanner::Limits limits = {})
-      : demuxer{si::test::make_media(
-                    "-f lavfi -i testsrc2=size=96x64:rate=25:duration=60 -c:v libx264 -preset ultrafast "
-                    "-bf 2 -g 50 -pix_fmt yuv420p",
-                    "plan_steady.mp4"),
-                {},
-                stop.get_token()},
+      : demuxer{minute_clip(), {}, stop.get_token()},
         decoder{demuxer.stream(), 2, demuxer.name()},
         planned{demuxer,
                 decoder,

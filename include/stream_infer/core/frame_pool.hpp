@@ -10,6 +10,8 @@ namespace stream_infer {
 
 /// Where a frame's pixels are before anybody looks at them: a decoded picture, a camera's buffer, a surface on a GPU.
 ///
+/// It can be made without arguments, and then holds nothing.
+///
 /// 1. `convert(out)` writes the pixels in the size and format of `out`; it may throw. Called at most once at a time, from
 ///    any thread.
 /// 2. `drop()` lets go of what is held, if anything, so that the object can be used for another frame. Any thread.

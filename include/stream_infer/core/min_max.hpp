@@ -2,7 +2,7 @@
 
 namespace stream_infer::detail {
 
-// std::min and its kin: <algorithm>, which holds them, costs more than most of what including this library does.
+// std::min and its kin, without <algorithm>: reading that would cost every user's file more than most of this library.
 
 template <class T>
 [[nodiscard]] constexpr T min(T a, T b) {

@@ -27,6 +27,13 @@ struct SourceCounters {
   std::atomic<bool> truncated{false};                    ///< the file ends before its own index says so
 };
 
+namespace detail {
+
+/// One more. Relaxed: nothing is published through a count.
+inline void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
+
+}  // namespace detail
+
 /// Compressed pictures that were not decoded because nobody needed them, by what made that possible.
 struct LeftOut {
   std::uint64_t non_reference = 0;  ///< no other picture refers to it

@@ -13,6 +13,7 @@ namespace stream_infer::ffmpeg::detail {
 class Av1Bitstream final : public Bitstream {
  public:
   [[nodiscard]] std::optional<PictureTraits> inspect(const AVPacket& data) override {
+    if ((data.flags & AV_PKT_FLAG_DISCARD) != 0) return {};  // some decoders show them all the same
     Bytes packet = bytes_of(data);
     bool sequence = false, key = false, any = false;
     int shown = 0;

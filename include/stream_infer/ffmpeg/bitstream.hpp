@@ -3,6 +3,7 @@
 #include "stream_infer/ffmpeg/compat.hpp"
 #include "stream_infer/ffmpeg/picture_traits.hpp"
 
+#include <climits>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -20,6 +21,9 @@ class Bitstream {
 
   /// Of a packet that holds just one picture; nothing if it does not, or if it cannot be told.
   [[nodiscard]] virtual std::optional<PictureTraits> inspect(const AVPacket& packet) = 0;
+
+  /// The most pictures that may be decoded before one and shown after it, if the decoder is to put them in order at once.
+  [[nodiscard]] virtual int most_reordered() const { return INT_MAX; }
 
   /// Whether the decoder must be emptied where packets before an entry point are left out.
   [[nodiscard]] virtual bool flush_at_jump() const { return false; }

@@ -28,7 +28,7 @@ class FrameFilter {
           if (need == PictureNeed::unknown) ++overdue_;
           frame = pending_.pop_front();
           left_out = need == PictureNeed::not_needed;
-          if (left_out) frame = maker.without_pixels(frame);
+          if (left_out) frame = maker.without_pixels(frame.spec(), frame.time());
           return ReadStatus::frame;
         }
       } else if (ended_) {

@@ -11,7 +11,6 @@
 #include "stream_infer/ffmpeg/handle.hpp"
 #include "stream_infer/ffmpeg/orientation.hpp"
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -42,7 +41,7 @@ class FrameMaker {
   /// The frame of a picture that the decoder gave; takes what it refers to.
   [[nodiscard]] Frame make(Demuxer& demuxer, AVFrame& picture) {
     last_time_ = next_time(demuxer, picture);
-    if (is_damaged(picture)) counters_->frames_damaged.fetch_add(1, std::memory_order_relaxed);
+    if (is_damaged(picture)) stream_infer::detail::count(counters_->frames_damaged);
     const ImageSpec spec =
         orientation_.transpose ? spec_of(picture.height, picture.width) : spec_of(picture.width, picture.height);
     return pool_.make_lazy(spec, *last_time_,
@@ -54,12 +53,12 @@ class FrameMaker {
     timed_ = time;
     last_time_ = time;
     periods_since_ = 0;
-    return pool_.make_lazy(spec, time, [](DecodedPicture&) {});
+    return without_pixels(spec, time);
   }
 
-  /// The same frame without its pixels.
-  [[nodiscard]] Frame without_pixels(const Frame& frame) {
-    return pool_.make_lazy(frame.spec(), frame.time(), [](DecodedPicture&) {});
+  /// The same, in place of a frame that has been made.
+  [[nodiscard]] Frame without_pixels(const ImageSpec& spec, MediaTime time) {
+    return pool_.make_lazy(spec, time, [](DecodedPicture&) {});
   }
 
   /// Whether there has been a frame.

@@ -7,6 +7,7 @@
 #include "stream_infer/ffmpeg/bitstream.hpp"
 #include "stream_infer/ffmpeg/decoder.hpp"
 #include "stream_infer/ffmpeg/demuxer.hpp"
+#include "stream_infer/ffmpeg/describe_packet.hpp"
 #include "stream_infer/ffmpeg/ffmpeg_options.hpp"
 #include "stream_infer/ffmpeg/frame_filter.hpp"
 #include "stream_infer/ffmpeg/frame_maker.hpp"
@@ -81,7 +82,7 @@ class FrameSource {
             break;
           }
           landing_.active = false;
-          count(counters()->frames_decoded);
+          stream_infer::detail::count(counters()->frames_decoded);
           frame = frames_.make(demuxer(), *decoded_);
           return ReadStatus::frame;
         case Decoder::Status::end:
@@ -116,21 +117,20 @@ class FrameSource {
   [[nodiscard]] Demuxer& demuxer() { return opened_->demuxer; }
   [[nodiscard]] Decoder& decoder() { return opened_->decoder; }
 
-  static void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
-
   void count_error() const {
-    if (!landing_.active) count(counters()->decode_errors);
+    if (!landing_.active) stream_infer::detail::count(counters()->decode_errors);
   }
 
   /// Goes to work by what will be looked at, if the stream can be planned. Else all is as before.
   bool plan(const OpenOptions& options) {
-    if (demuxer().live() || !demuxer().knows_start() || !make_bitstream(*demuxer().stream().codecpar)) return false;
+    std::unique_ptr<Bitstream> bitstream = make_bitstream_for_planning(demuxer());
+    if (!bitstream) return false;
     if (options.position > MediaTime{0} && demuxer().can_seek() && !seek_to_entry(options.position)) {
       open();
       return false;
     }
-    planned_.emplace(demuxer(), decoder(), *counters(), make_bitstream(*demuxer().stream().codecpar),
-                     options.needs(info_));
+    const PacketPlanner::Limits limits{.reordered = bitstream->most_reordered()};
+    planned_.emplace(demuxer(), decoder(), *counters(), std::move(bitstream), options.needs(info_), limits);
     return planned_->can_plan();
   }
 
@@ -192,7 +192,7 @@ class FrameSource {
       case Demuxer::Status::packet: break;
     }
     ++packets_;
-    count(counters()->packets_read);
+    stream_infer::detail::count(counters()->packets_read);
     if (await_key_ && (packet_->flags & AV_PKT_FLAG_KEY) == 0) {
       const bool too_far =
           landing_.active && packet_->dts != AV_NOPTS_VALUE && demuxer().time_of(packet_->dts) > landing_.position;
@@ -200,7 +200,7 @@ class FrameSource {
       return true;
     }
     await_key_ = false;
-    count(counters()->packets_decoded);
+    stream_infer::detail::count(counters()->packets_decoded);
     if (!decoder().send(packet_.get())) count_error();
     return true;
   }

@@ -5,6 +5,7 @@
 #include "stream_infer/ffmpeg/picture_traits.hpp"
 #include "stream_infer/producer/producer.hpp"
 
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,9 +16,11 @@ namespace stream_infer::ffmpeg {
 
 /// A packet, as far as planning is concerned.
 struct PlannedPacket {
+  static constexpr std::int64_t unknown = INT64_MIN;
+
   std::int64_t timestamp = 0;  ///< of its picture, for showing
-  std::int64_t decoded_at =
-      0;             ///< the time stamp of its decoding: no packet after it has a picture to be shown before that
+  /// The time stamp of its decoding, before which no picture of a later packet is shown; `unknown` is that of the one before.
+  std::int64_t decoded_at = unknown;
   MediaTime time{};  ///< of the picture
   std::size_t bytes = 0;
   PictureTraits traits{};
@@ -41,6 +44,7 @@ class PacketPlanner {
   struct Limits {
     std::size_t packets = 4096;
     std::size_t bytes = 32 << 20;
+    int reordered = INT_MAX;  ///< pictures that are decoded before one, and shown after it
   };
 
   enum class Verdict : std::uint8_t {
@@ -66,8 +70,9 @@ class PacketPlanner {
   [[nodiscard]] bool add(const PlannedPacket& packet) {
     const PictureTraits& traits = packet.traits;
     if (added_ == 0 && traits.entry == PictureTraits::Entry::none) return false;
-    if (added_ != 0 && packet.decoded_at < decoded_at_) return false;
-    if (packet.timestamp < packet.decoded_at && !traits.hidden) return false;
+    const std::int64_t decoded_at = packet.decoded_at == PlannedPacket::unknown ? decoded_at_ : packet.decoded_at;
+    if (decoded_at < decoded_at_) return false;
+    if (packet.timestamp < decoded_at && !traits.hidden) return false;
     Waiting waiting{.packet = packet, .number = added_};
     if (traits.entry != PictureTraits::Entry::none) {
       entry_timestamp_ = packet.timestamp;
@@ -87,12 +92,12 @@ class PacketPlanner {
       if (packet.timestamp <= last_shown_) return false;
       if (!insert(packet.timestamp, packet.time)) return false;
     }
-    decoded_at_ = packet.decoded_at;
+    decoded_at_ = decoded_at;
     bytes_ += packet.bytes;
     if (traits.entry != PictureTraits::Entry::none) ++entries_;
     packets_.push_back(waiting);
     ++added_;
-    show_up_to(packet.decoded_at);
+    show_up_to(decoded_at);
     return true;
   }
 
@@ -128,9 +133,6 @@ class PacketPlanner {
   }
   [[nodiscard]] bool gave_up() const { return gave_up_; }
   [[nodiscard]] bool ended() const { return ended_; }
-
-  /// The most pictures that were decoded before one, and are shown after it.
-  [[nodiscard]] int reordered() const { return reordered_; }
 
   /// Whether no reference has been left out since the packet decoded last.
   [[nodiscard]] bool is_contiguous() const { return contiguous_; }
@@ -188,12 +190,15 @@ class PacketPlanner {
 
   /// Keeps the pictures that cannot be put in order yet sorted, the latest first.
   bool insert(std::int64_t timestamp, MediaTime time) {
-    for (const Picture& picture : unsorted_)
+    int shown_after = 0;
+    for (const Picture& picture : unsorted_) {
       if (picture.timestamp == timestamp) return false;
+      if (picture.timestamp > timestamp) ++shown_after;
+    }
+    if (shown_after > limits_.reordered) return false;
     unsorted_.push_back({timestamp, time});
-    std::size_t i = unsorted_.size() - 1;
-    for (; i > 0 && unsorted_[i - 1].timestamp < timestamp; --i) std::swap(unsorted_[i - 1], unsorted_[i]);
-    if (static_cast<int>(i) > reordered_) reordered_ = static_cast<int>(i);
+    for (std::size_t i = unsorted_.size() - 1; i > 0 && unsorted_[i - 1].timestamp < timestamp; --i)
+      std::swap(unsorted_[i - 1], unsorted_[i]);
     return true;
   }
 
@@ -215,7 +220,7 @@ class PacketPlanner {
   }
 
   /// Whether the packet's own picture is needed.
-  [[nodiscard]] PictureNeed need_of(const Waiting& waiting) const {
+  [[nodiscard]] PictureNeed need_of(const Waiting& waiting) {
     if (waiting.absent) return PictureNeed::not_needed;
     if (waiting.packet.timestamp > last_shown_) return PictureNeed::unknown;
     // one that has been popped, and whose packet was not wanted until then, is not needed
@@ -224,7 +229,7 @@ class PacketPlanner {
   }
 
   /// The picture of that time stamp, if it is in order and has not been popped.
-  [[nodiscard]] const Picture* find(std::int64_t timestamp) const {
+  [[nodiscard]] Picture* find(std::int64_t timestamp) {
     std::size_t low = 0, high = pictures_.size();
     while (low < high) {
       const std::size_t middle = (low + high) / 2;
@@ -234,9 +239,6 @@ class PacketPlanner {
         high = middle;
     }
     return low < pictures_.size() && pictures_[low].timestamp == timestamp ? &pictures_[low] : nullptr;
-  }
-  [[nodiscard]] Picture* find(std::int64_t timestamp) {
-    return const_cast<Picture*>(std::as_const(*this).find(timestamp));  // NOLINT: it is ours
   }
 
   /// Whether the oldest packet is needed, for its own picture or for those that may refer to it.
@@ -284,12 +286,11 @@ class PacketPlanner {
 
   std::uint64_t added_ = 0;
   std::uint64_t entries_ = 0;
-  std::int64_t entry_timestamp_ = 0;  // of the latest entry point added
-  bool in_lead_ = false;              // no picture shown after it has come yet
-  bool is_open_ = false;              // it
-  std::int64_t decoded_at_ = 0;
+  std::int64_t entry_timestamp_ = 0;                  // of the latest entry point added
+  bool in_lead_ = false;                              // no picture shown after it has come yet
+  bool is_open_ = false;                              // it
+  std::int64_t decoded_at_ = PlannedPacket::unknown;  // the smallest number
   std::size_t bytes_ = 0;
-  int reordered_ = 0;
   bool ended_ = false;
   bool gave_up_ = false;
 

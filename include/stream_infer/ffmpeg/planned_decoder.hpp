@@ -6,6 +6,7 @@
 #include "stream_infer/ffmpeg/bitstream.hpp"
 #include "stream_infer/ffmpeg/decoder.hpp"
 #include "stream_infer/ffmpeg/demuxer.hpp"
+#include "stream_infer/ffmpeg/describe_packet.hpp"
 #include "stream_infer/ffmpeg/handle.hpp"
 #include "stream_infer/ffmpeg/packet.hpp"
 #include "stream_infer/ffmpeg/packet_planner.hpp"
@@ -71,12 +72,12 @@ class PlannedDecoder {
       }
       switch (decoder_->receive(frame)) {
         case Decoder::Status::frame:
-          count(counters_->frames_decoded);
+          stream_infer::detail::count(counters_->frames_decoded);
           decoded_ = true;
           planned_ = was_planned(frame.pts);
           if (!planned_) planner_.give_up();
           break;
-        case Decoder::Status::error: count(counters_->decode_errors); break;
+        case Decoder::Status::error: stream_infer::detail::count(counters_->decode_errors); break;
         case Decoder::Status::end:
           if (emptying_) {
             decoder_->flush();
@@ -112,8 +113,6 @@ class PlannedDecoder {
   static constexpr std::size_t patience = 16;         // packets left out before what waits in the decoder is asked for
   static constexpr std::size_t most_kept = 64 << 10;  // bytes of parameter sets
 
-  static void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
-
   void pop(const PacketPlanner::Picture& picture) {
     popped_ = picture.timestamp;
     planner_.pop_picture();
@@ -121,7 +120,7 @@ class PlannedDecoder {
 
   /// A picture that is needed did not come out of the decoder.
   void lose(const PacketPlanner::Picture& picture) {
-    count(counters_->decode_errors);
+    stream_infer::detail::count(counters_->decode_errors);
     pop(picture);
     planner_.give_up();
   }
@@ -133,8 +132,7 @@ class PlannedDecoder {
       send_planned();
       return true;
     }
-    const Verdict verdict = planner_.waiting() == 0 ? Verdict::wait : planner_.decide();
-    switch (verdict) {
+    switch (planner_.decide()) {
       case Verdict::decode: send_planned(); return true;
       case Verdict::jump:
         if (bitstream_->flush_at_jump() && !empty_) {
@@ -152,7 +150,7 @@ class PlannedDecoder {
     if (planner_.waiting() == 0 && !packets_ahead_.empty()) {
       send(*take_packet());  // after the plan was given up
     } else if (at_end_) {
-      if (!decoder_->send(nullptr)) count(counters_->decode_errors);
+      give(nullptr);
     } else {
       return read_ahead();
     }
@@ -162,7 +160,7 @@ class PlannedDecoder {
   /// Makes the decoder give out what it holds; what it gets next must be an entry point.
   void empty_decoder() {
     emptying_ = true;
-    if (!decoder_->send(nullptr)) count(counters_->decode_errors);
+    give(nullptr);
   }
 
   /// Reads a packet and plans it. Returns false if stop was requested.
@@ -170,7 +168,7 @@ class PlannedDecoder {
     switch (demuxer_->read(packet_)) {
       case Demuxer::Status::stopped: return false;
       case Demuxer::Status::damaged:
-        count(counters_->decode_errors);
+        stream_infer::detail::count(counters_->decode_errors);
         planner_.give_up();
         return true;
       case Demuxer::Status::end:
@@ -188,22 +186,8 @@ class PlannedDecoder {
   }
 
   [[nodiscard]] bool plan(const AVPacket& packet) {
-    if (packet.pts == AV_NOPTS_VALUE || packet.size <= 0) return false;
-    if ((packet.flags & AV_PKT_FLAG_CORRUPT) != 0 || compat::changes_parameters(packet)) return false;
-    if (packet.dts != AV_NOPTS_VALUE) decoded_at_ = packet.dts;  // not always known of a stream's first packets
-    std::optional<PictureTraits> traits = bitstream_->inspect(packet);
-    if (!traits) return false;
-    const AVCodecParameters& codec = *demuxer_->stream().codecpar;
-    const bool discarded = (packet.flags & AV_PKT_FLAG_DISCARD) != 0;
-    if (discarded && codec.codec_id == AV_CODEC_ID_AV1) return false;  // some of its decoders show them all the same
-    traits->hidden = traits->hidden || discarded;
-    const bool added = planner_.add(PlannedPacket{.timestamp = packet.pts,
-                                                  .decoded_at = decoded_at_,
-                                                  .time = demuxer_->time_of(packet.pts),
-                                                  .bytes = static_cast<std::size_t>(packet.size),
-                                                  .traits = *traits});
-    // FFmpeg finds out how long H.264 must be held back to be put in order, and loses pictures when it learns
-    return added && (codec.codec_id != AV_CODEC_ID_H264 || planner_.reordered() <= codec.video_delay);
+    const std::optional<PlannedPacket> planned = describe_packet(packet, *demuxer_, *bitstream_);
+    return planned && planner_.add(*planned);
   }
 
   void send_planned() {
@@ -228,8 +212,8 @@ class PlannedDecoder {
   }
 
   void send(const AVPacket& packet) {
-    count(counters_->packets_read);
-    count(counters_->packets_decoded);
+    stream_infer::detail::count(counters_->packets_read);
+    stream_infer::detail::count(counters_->packets_decoded);
     if (!kept_sets_.empty()) {
       UniquePacket whole = make_packet();
       const int size = static_cast<int>(kept_sets_.size());
@@ -238,17 +222,22 @@ class PlannedDecoder {
       std::memcpy(whole->data, kept_sets_.data(), kept_sets_.size());
       std::memcpy(whole->data + size, packet.data, static_cast<std::size_t>(packet.size));
       kept_sets_.clear();
-      if (!decoder_->send(whole.get())) count(counters_->decode_errors);
-    } else if (!decoder_->send(&packet)) {
-      count(counters_->decode_errors);
+      give(whole.get());
+    } else {
+      give(&packet);
     }
+  }
+
+  /// A packet, or null: there is no other.
+  void give(const AVPacket* packet) {
+    if (!decoder_->send(packet)) stream_infer::detail::count(counters_->decode_errors);
   }
 
   bool leave_out(std::atomic<std::uint64_t>& counter) {
     bitstream_->keep_parameter_sets(*take_packet(), kept_sets_);
     if (kept_sets_.size() > most_kept) planner_.give_up();
-    count(counters_->packets_read);
-    count(counter);
+    stream_infer::detail::count(counters_->packets_read);
+    stream_infer::detail::count(counter);
     // What is needed must not wait in the decoder for a packet that may come in a minute.
     if (++left_out_in_a_row_ == patience && !planner_.is_contiguous() && !empty_ && planner_.picture() != nullptr)
       empty_decoder();
@@ -284,7 +273,6 @@ class PlannedDecoder {
   stream_infer::detail::Queue<UniquePacket> spare_;  // empty, to be used again
   std::vector<std::uint8_t> kept_sets_;  // parameter sets of packets left out, which packets after them may refer to
   std::uint64_t packets_ = 0;
-  std::int64_t decoded_at_ = INT64_MIN;
   bool decoded_ = false;       // the caller's frame holds a picture that has not been given yet
   bool planned_ = false;       // that picture
   bool emptying_ = false;      // the decoder is giving out what it holds

@@ -182,8 +182,6 @@ class PlaySession {
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
-  static void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
-
   /// The due rule stands on times that increase. A frame that breaks this is not seen, and ends the play.
   void check_order(const Frame& frame) {
     if (last_time_ && frame.time() <= *last_time_)
