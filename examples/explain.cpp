@@ -156,7 +156,7 @@ void print_dues(const NamedSchedule& named, const si::SourceInfo& info, const st
 std::optional<std::string> plan(const std::string& source, const si::SourceInfo& info,
                                 const si::SamplingPlan& schedules, Structure& structure, Outcome& outcome) {
   si::ffmpeg::Demuxer demuxer{source, {}, {}};
-  const std::unique_ptr<si::ffmpeg::Bitstream> bitstream = si::ffmpeg::make_bitstream_for_planning(demuxer);
+  const si::ffmpeg::Handle<si::ffmpeg::Bitstream> bitstream = si::ffmpeg::make_bitstream_for_planning(demuxer);
   if (!bitstream) return "it is live, has no time stamps, or nothing can be left out of its codec";
   si::ffmpeg::PacketPlanner planner{
       std::make_unique<si::detail::PlayNeeds>(si::FrameSelector{std::nullopt, info, 0ms}, schedules),

@@ -113,7 +113,7 @@ TEST_CASE("load_algo keeps the name, the algorithm and the schedule", "[load_alg
 
 TEST_CASE("A window has the length that its schedule says", "[load_algo]") {
   CHECK(Fixed<two, TakesTwo>::Shape::storage({}).size() == 2);
-  CHECK(AtRunTime<TakesSpan>::Shape::storage({.frame_count = 7}).size() == 7);
+  CHECK(AtRunTime<TakesSpan>::Shape::storage(si::Schedule{.frame_count = 7}).size() == 7);
 }
 
 TEST_CASE("An algorithm is moved, never copied", "[load_algo]") {

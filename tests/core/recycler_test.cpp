@@ -5,7 +5,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <set>
 #include <thread>
@@ -13,6 +12,7 @@
 #include <vector>
 
 using namespace std::chrono_literals;
+using stream_infer::detail::Handle;
 using stream_infer::detail::Recycler;
 
 namespace {
@@ -38,14 +38,14 @@ TEST_CASE("What is put can be taken once, as it was", "[recycler]") {
   Recycler<int> recycler;
   std::set<int*> put;
   for (int i = 0; i < 5; ++i) {
-    auto object = std::make_unique<int>(i);
+    Handle<int> object{new int{i}};
     put.insert(object.get());
     recycler.put(std::move(object));
   }
   std::set<int*> taken;
   std::set<int> values;
-  std::vector<std::unique_ptr<int>> kept;
-  while (std::unique_ptr<int> object = recycler.take()) {
+  std::vector<Handle<int>> kept;
+  while (Handle<int> object = recycler.take()) {
     taken.insert(object.get());
     values.insert(*object);
     kept.push_back(std::move(object));
@@ -60,7 +60,7 @@ TEST_CASE("What is put can be taken once, as it was", "[recycler]") {
 TEST_CASE("What there is no room for is destroyed, and in the end everything", "[recycler]") {
   std::atomic<int> alive{0};
   std::optional<Recycler<Counted, 3>> recycler{std::in_place};
-  for (int i = 0; i < 5; ++i) recycler->put(std::make_unique<Counted>(alive));
+  for (int i = 0; i < 5; ++i) recycler->put(Handle<Counted>{new Counted{alive}});
   CHECK(alive == 3);
   recycler.reset();
   CHECK(alive == 0);
@@ -77,12 +77,12 @@ TEST_CASE("Stress: an object is with one thread at a time, and none is lost", "[
       std::vector<std::jthread> threads;
       for (int t = 0; t < 4; ++t)
         threads.emplace_back([&] {
-          std::vector<std::unique_ptr<Counted>> mine;
+          std::vector<Handle<Counted>> mine;
           while (!done.load(std::memory_order_relaxed)) {
             for (int i = 0; i < 3; ++i) {
-              std::unique_ptr<Counted> object = recycler.take();
+              Handle<Counted> object = recycler.take();
               if (!object) {
-                object = std::make_unique<Counted>(alive);
+                object.reset(new Counted{alive});
                 made.fetch_add(1, std::memory_order_relaxed);
               }
               if (object->taken.exchange(true, std::memory_order_relaxed))
@@ -91,7 +91,7 @@ TEST_CASE("Stress: an object is with one thread at a time, and none is lost", "[
               uses.fetch_add(1, std::memory_order_relaxed);
               mine.push_back(std::move(object));
             }
-            for (std::unique_ptr<Counted>& object : mine) {
+            for (Handle<Counted>& object : mine) {
               object->taken.store(false, std::memory_order_relaxed);
               recycler.put(std::move(object));
             }
@@ -105,7 +105,7 @@ TEST_CASE("Stress: an object is with one thread at a time, and none is lost", "[
     CHECK(alive <= 8);
     const int kept = alive;
     for (int i = 0; i < kept; ++i) {
-      const std::unique_ptr<Counted> object = recycler.take();
+      const Handle<Counted> object = recycler.take();
       REQUIRE(object != nullptr);
       used += object->uses;
     }

@@ -99,7 +99,7 @@ TEST_CASE("No bytes are read beyond a packet's end", "[ffmpeg][bitstream]") {
     const auto bitstream = si::ffmpeg::make_bitstream(*demuxer.stream().codecpar);
     if (!bitstream) continue;
     si::ffmpeg::Packet packet;
-    std::vector<std::uint8_t> sets;
+    std::string sets;
     for (int i = 0; i < 12 && demuxer.read(packet) == si::ffmpeg::Demuxer::Status::packet; ++i) {
       for (int size = 0; size < std::min(packet->size, 200); ++size) {
         // as long as it says, so that AddressSanitizer sees one byte too many; FFmpeg's own parser may read on a little

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 using stream_infer::ffmpeg::detail::Bytes;
@@ -17,7 +18,8 @@ using Buffer = std::vector<std::uint8_t>;
 std::vector<Buffer> units_of(const Buffer& packet, std::size_t length_size, bool* broken = nullptr) {
   NalUnits units{Bytes{packet.data(), packet.size()}, length_size};
   std::vector<Buffer> all;
-  for (Bytes unit = units.next(); !unit.empty(); unit = units.next()) all.emplace_back(unit.begin(), unit.end());
+  for (Bytes unit = units.next(); !unit.empty(); unit = units.next())
+    all.emplace_back(unit.data(), unit.data() + unit.size());
   if (broken != nullptr) *broken = units.broken();
   return all;
 }
@@ -63,12 +65,12 @@ TEST_CASE("Parameter sets are kept once, the latest last, in the packet's own fo
       }
       return bytes;
     };
-    Buffer sets;
+    std::string sets;
     for (const std::vector<Buffer>& units :
          std::vector<std::vector<Buffer>>{{{7, 1}, {5, 5}}, {{7, 1}}, {{6}, {7, 2}, {7, 1}}}) {
       const Buffer bytes = packet(units);
       keep_units(Bytes{bytes.data(), bytes.size()}, length_size, is_seven, sets);
     }
-    CHECK(sets == packet({{7, 2}, {7, 1}}));  // in the order of their last coming
+    CHECK(Buffer(sets.begin(), sets.end()) == packet({{7, 2}, {7, 1}}));  // in the order of their last coming
   }
 }

@@ -319,7 +319,7 @@ TEST_CASE("A packet whose decoding time is not known has that of the one before"
 }
 
 TEST_CASE("A picture that is shown before more pictures than the decoder holds back is refused", "[ffmpeg][planner]") {
-  for (const int most : {0, 1, 2}) {
+  for (const std::size_t most : {0U, 1U, 2U}) {
     CAPTURE(most);
     std::vector<std::int64_t> order;
     PacketPlanner planner{std::make_unique<Told>(std::set<std::int64_t>{}, 0, order), {.reordered = most}};

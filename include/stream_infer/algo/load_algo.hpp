@@ -25,13 +25,19 @@ struct FixedShape {
   static const Storage& argument(const Storage& window) { return window; }
 };
 
-/// A window whose shape is known at run time.
+/// A window whose shape is known at run time. Templates, so that only who has such windows pays for vectors of frames.
 struct RuntimeShape {
   static constexpr std::size_t static_count = 0;
   static constexpr std::size_t static_span = 0;
   using Storage = std::vector<Frame>;
-  static Storage storage(const Schedule& schedule) { return Storage(schedule.frame_count); }
-  static std::span<const Frame> argument(const Storage& window) { return {window.data(), window.size()}; }
+  template <class S>
+  static Storage storage(const S& schedule) {
+    return Storage(schedule.frame_count);
+  }
+  template <class Frames>
+  static std::span<const Frame> argument(const Frames& window) {
+    return {window.data(), window.size()};
+  }
 };
 
 /// What run() of `A` gives for a window of `Shape`; void where there is no such run().

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "stream_infer/core/handle.hpp"
 #include "stream_infer/core/image.hpp"
 #include "stream_infer/core/media_time.hpp"
 #include "stream_infer/core/once.hpp"
@@ -69,7 +70,7 @@ class alignas(64) FrameState {
 
   void take_image() {
     image_ = pool_->images.take();
-    if (!image_) image_ = std::make_unique<Image>();
+    if (!image_) image_.reset(new Image);
     image_->reset(spec_);
   }
 
@@ -78,7 +79,7 @@ class alignas(64) FrameState {
       take_image();
       convert(image_->span());
     } catch (...) {  // out of memory, or a picture that cannot be converted
-      image_.reset();
+      image_.reset(nullptr);
       throw;
     }
     drop_picture();  // nobody needs the decoded form any more
@@ -95,7 +96,7 @@ class alignas(64) FrameState {
   // What handles touch and what recycling touches is in the first cache line, which may have to come from another core.
   RefCount<> references_;
   Once<> conversion_;
-  std::unique_ptr<Image> image_;
+  Handle<Image> image_;
   std::shared_ptr<FramePoolState> pool_;
   std::uint64_t index_ = 0;
   Timing timing_;

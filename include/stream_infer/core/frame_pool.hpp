@@ -33,16 +33,15 @@ struct NoPicture {
 template <Picture P = NoPicture>
 class FramePool {
  public:
-  /// \param counters  where conversions are counted; null makes its own
-  explicit FramePool(std::shared_ptr<SourceCounters> counters = nullptr)
-      : shared_{std::make_shared<Shared>(counters ? std::move(counters) : std::make_shared<SourceCounters>())} {}
+  /// \param counters  where conversions are counted
+  explicit FramePool(std::shared_ptr<SourceCounters> counters = std::make_shared<SourceCounters>())
+      : shared_{std::make_shared<Shared>(std::move(counters))} {}
 
   /// A frame at `time` whose pixels will be converted on first use from what `fill(picture)` puts into the picture.
   template <std::invocable<P&> Fill>
   [[nodiscard]] Frame make_lazy(const ImageSpec& spec, MediaTime time, Fill&& fill) {
-    std::unique_ptr<Node> node = shared_->nodes.take();
-    if (!node) node = std::make_unique<Node>();
-    Node& owned = *node.release();  // from here the frame owns it
+    Node* reused = shared_->nodes.take().release();
+    Node& owned = reused != nullptr ? *reused : *new Node;  // from here the frame owns it
     Frame frame = detail::FrameAccess::begin(owned, shared_, spec, time);
     std::forward<Fill>(fill)(owned.picture);
     return frame;
@@ -70,7 +69,7 @@ class FramePool {
     void convert(ImageSpan out) override { picture.convert(out); }
     void drop_picture() noexcept override { picture.drop(); }
     void park(std::shared_ptr<detail::FramePoolState> pool) noexcept override {
-      static_cast<Shared&>(*pool).nodes.put(std::unique_ptr<Node>{this});  // our `pool` outlives the put
+      static_cast<Shared&>(*pool).nodes.put(detail::Handle<Node>{this});  // our `pool` outlives the put
     }
     P picture{};
   };

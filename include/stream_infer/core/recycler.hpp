@@ -1,11 +1,11 @@
 #pragma once
 
+#include "stream_infer/core/handle.hpp"
 #include "stream_infer/core/sync.hpp"
 
 #include <array>
 #include <atomic>
 #include <cstddef>
-#include <memory>
 
 namespace stream_infer::detail {
 
@@ -18,25 +18,25 @@ class Recycler {
   Recycler(const Recycler&) = delete;
   Recycler& operator=(const Recycler&) = delete;
   ~Recycler() {
-    for (Slot& slot : slots_) std::unique_ptr<T>{slot.load(std::memory_order_relaxed)};
+    for (Slot& slot : slots_) delete slot.load(std::memory_order_relaxed);
   }
 
   /// An unused object, or null if there is none. Now and then it overlooks one that is put at this very moment.
-  [[nodiscard]] std::unique_ptr<T> take() noexcept {
+  [[nodiscard]] Handle<T> take() noexcept {
     if (count_.load(std::memory_order_relaxed) <= 0) return nullptr;  // only a hint: a miss costs an allocation
     for (Slot& slot : slots_) {
       if (slot.load(std::memory_order_relaxed) == nullptr) continue;  // the exchange below decides
       // acquire: what the thread that put it here did to the object happens before we use it
       if (T* object = slot.exchange(nullptr, std::memory_order_acquire)) {
         count_.fetch_sub(1, std::memory_order_relaxed);
-        return std::unique_ptr<T>{object};
+        return Handle<T>{object};
       }
     }
     return nullptr;
   }
 
   /// Keeps `object` for a later take(), or destroys it if the cache is full.
-  void put(std::unique_ptr<T> object) noexcept {
+  void put(Handle<T> object) noexcept {
     for (Slot& slot : slots_) {
       T* empty = nullptr;
       if (slot.load(std::memory_order_relaxed) != nullptr) continue;

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "stream_infer/ffmpeg/bitstream.hpp"
+#include "stream_infer/ffmpeg/bytes.hpp"
 #include "stream_infer/ffmpeg/compat.hpp"
-#include "stream_infer/ffmpeg/nal_units.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -22,11 +22,11 @@ class Av1Bitstream final : public Bitstream {
       const unsigned type = head >> 3 & 15;
       const bool extended = (head & 4) != 0, sized = (head & 2) != 0;
       if (extended && (packet.size() < 2 || (packet[1] >> 3 & 3) != 0)) return {};  // spatial layers
-      packet = packet.subspan(extended ? 2 : 1);
+      packet = packet.from(extended ? 2 : 1);
       std::size_t size = packet.size();
       if (sized && !read_size(packet, size)) return {};
       const Bytes payload = packet.first(size);
-      packet = packet.subspan(size);
+      packet = packet.from(size);
       if (type == 1) {
         if (payload.empty() || (payload[0] & 8) != 0) return {};  // a still picture's short header
         sequence = true;
@@ -52,7 +52,7 @@ class Av1Bitstream final : public Bitstream {
     for (unsigned i = 0; i < 5 && i < packet.size(); ++i) {
       size |= static_cast<std::size_t>(packet[i] & 0x7f) << (7 * i);
       if ((packet[i] & 0x80) != 0) continue;
-      packet = packet.subspan(i + 1);
+      packet = packet.from(i + 1);
       return size <= packet.size();
     }
     return false;

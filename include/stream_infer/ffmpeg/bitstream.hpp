@@ -3,10 +3,10 @@
 #include "stream_infer/ffmpeg/compat.hpp"
 #include "stream_infer/ffmpeg/picture_traits.hpp"
 
-#include <climits>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <vector>
+#include <string>
 
 namespace stream_infer::ffmpeg {
 
@@ -23,13 +23,13 @@ class Bitstream {
   [[nodiscard]] virtual std::optional<PictureTraits> inspect(const AVPacket& packet) = 0;
 
   /// The most pictures that may be decoded before one and shown after it, if the decoder is to put them in order at once.
-  [[nodiscard]] virtual int most_reordered() const { return INT_MAX; }
+  [[nodiscard]] virtual std::size_t most_reordered() const { return SIZE_MAX; }
 
   /// Whether the decoder must be emptied where packets before an entry point are left out.
   [[nodiscard]] virtual bool flush_at_jump() const { return false; }
 
-  /// Appends to `sets` what the packet holds that later pictures may refer to, though it is left out itself.
-  virtual void keep_parameter_sets(const AVPacket& /*packet*/, std::vector<std::uint8_t>& /*sets*/) const {}
+  /// Appends to `sets`, which are bytes, what the packet holds that later pictures may refer to, though it is left out itself.
+  virtual void keep_parameter_sets(const AVPacket& /*packet*/, std::string& /*sets*/) const {}
 };
 
 }  // namespace stream_infer::ffmpeg

@@ -130,8 +130,8 @@ class DecodedPicture {
           "nobody had asked for the pixels of this frame, so they were not decoded: no window of an algorithm holds "
           "it (with a process() hook, or play() by hand, every frame has its pixels)"};
     // Frames may be looked at by several threads at once: each takes a converter of its own.
-    std::unique_ptr<Converter> converter = converters_->take();
-    if (!converter) converter = std::make_unique<Converter>();
+    Handle<Converter> converter = converters_->take();
+    if (!converter) converter.reset(new Converter);
     converter->convert(*frame_, orientation_, out);
     converters_->put(std::move(converter));
   }

@@ -3,18 +3,18 @@
 #include "stream_infer/ffmpeg/bitstream.hpp"
 #include "stream_infer/ffmpeg/compat.hpp"
 #include "stream_infer/ffmpeg/demuxer.hpp"
+#include "stream_infer/ffmpeg/handle.hpp"
 #include "stream_infer/ffmpeg/make_bitstream.hpp"
 #include "stream_infer/ffmpeg/packet_planner.hpp"
 
 #include <cstddef>
-#include <memory>
 #include <optional>
 
 namespace stream_infer::ffmpeg {
 
 /// What the pictures of a source are read by, if it can be planned: it must be a recording that says when it starts, and of
 /// its codec something must be known. Else null.
-[[nodiscard]] inline std::unique_ptr<Bitstream> make_bitstream_for_planning(const Demuxer& demuxer) {
+[[nodiscard]] inline Handle<Bitstream> make_bitstream_for_planning(const Demuxer& demuxer) {
   if (demuxer.live() || !demuxer.knows_start()) return nullptr;
   return make_bitstream(*demuxer.stream().codecpar);
 }

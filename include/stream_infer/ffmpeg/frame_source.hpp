@@ -49,7 +49,7 @@ class FrameSource {
                   "its pictures would become " + std::to_string(spec.width) + "x" + std::to_string(spec.height) +
                       ", more than 65535 pixels on a side: set both width and height"};
     const bool planned = options.needs && plan(options);
-    if (options.needs && !planned && !demuxer().live()) filter_.emplace(options.needs(info_));
+    if (options.needs && !planned && !demuxer().live()) filter_.reset(new FrameFilter{options.needs(info_)});
     if (planned_) return;
     if (options.position > MediaTime{0} && demuxer().can_seek() && can_start_at_key_frames()) {
       landing_ = {.position = options.position, .active = true};
@@ -123,14 +123,15 @@ class FrameSource {
 
   /// Goes to work by what will be looked at, if the stream can be planned. Else all is as before.
   bool plan(const OpenOptions& options) {
-    std::unique_ptr<Bitstream> bitstream = make_bitstream_for_planning(demuxer());
+    Handle<Bitstream> bitstream = make_bitstream_for_planning(demuxer());
     if (!bitstream) return false;
     if (options.position > MediaTime{0} && demuxer().can_seek() && !seek_to_entry(options.position)) {
       open();
       return false;
     }
     const PacketPlanner::Limits limits{.reordered = bitstream->most_reordered()};
-    planned_.emplace(demuxer(), decoder(), *counters(), std::move(bitstream), options.needs(info_), limits);
+    planned_.reset(
+        new PlannedDecoder{demuxer(), decoder(), *counters(), std::move(bitstream), options.needs(info_), limits});
     return planned_->can_plan();
   }
 
@@ -140,7 +141,7 @@ class FrameSource {
     for (const MediaTime back : {MediaTime{0}, MediaTime{2'000'000'000}, MediaTime{8'000'000'000}}) {
       const MediaTime to = position - back;
       if (to <= MediaTime{0}) break;
-      const std::unique_ptr<Bitstream> bitstream = make_bitstream(*demuxer().stream().codecpar);
+      const Handle<Bitstream> bitstream = make_bitstream(*demuxer().stream().codecpar);
       if (!demuxer().seek(to) || demuxer().read(packet_) != Demuxer::Status::packet) return false;
       const std::optional<PictureTraits> traits = bitstream->inspect(*packet_);
       if (!traits || traits->entry == PictureTraits::Entry::none || packet_->pts == AV_NOPTS_VALUE) continue;
@@ -172,8 +173,8 @@ class FrameSource {
 
   /// Opens the source, to be read from its start.
   void open() {
-    opened_.reset();
-    opened_.emplace(source_, settings_, stop_);
+    opened_.reset(nullptr);
+    opened_.reset(new Opened{source_, settings_, stop_});
     const AVCodecID codec = demuxer().stream().codecpar->codec_id;
     // Other decoders give nothing, or refuse, until they can decode; these make up the pixels that they do not have.
     await_key_ = codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MPEG4;
@@ -264,7 +265,7 @@ class FrameSource {
   std::string source_;
   FFmpegOptions settings_;
   std::stop_token stop_;
-  std::optional<Opened> opened_;
+  Handle<Opened> opened_;
   SourceInfo info_;
   FrameMaker frames_;
 
@@ -274,9 +275,9 @@ class FrameSource {
   bool from_start_ = true;
   bool await_key_ = false;
   Landing landing_;
-  std::optional<PlannedDecoder> planned_;
+  Handle<PlannedDecoder> planned_;
   bool left_out_ = false;
-  std::optional<FrameFilter> filter_;
+  Handle<FrameFilter> filter_;
 };
 
 }  // namespace stream_infer::ffmpeg

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "stream_infer/ffmpeg/bitstream.hpp"
+#include "stream_infer/ffmpeg/bytes.hpp"
 #include "stream_infer/ffmpeg/compat.hpp"
 #include "stream_infer/ffmpeg/handle.hpp"
 #include "stream_infer/ffmpeg/nal_units.hpp"
@@ -9,7 +10,7 @@
 #include <cstdint>
 #include <new>
 #include <optional>
-#include <vector>
+#include <string>
 
 namespace stream_infer::ffmpeg::detail {
 
@@ -17,7 +18,8 @@ namespace stream_infer::ffmpeg::detail {
 /// An IDR picture clears everything, so nothing need be emptied before it.
 class H264Bitstream final : public Bitstream {
  public:
-  explicit H264Bitstream(const AVCodecParameters& parameters) : video_delay_{parameters.video_delay} {
+  explicit H264Bitstream(const AVCodecParameters& parameters)
+      : video_delay_{static_cast<std::size_t>(parameters.video_delay)} {
     const Bytes extra = bytes_of(parameters.extradata, parameters.extradata_size);
     if (extra.size() >= 7 && extra[0] == 1) length_size_ = (extra[4] & 3U) + 1;
     context_.reset(not_null(avcodec_alloc_context3(nullptr)));
@@ -46,9 +48,9 @@ class H264Bitstream final : public Bitstream {
   }
 
   /// Where the stream does not tell, FFmpeg finds out, and loses pictures when it learns.
-  [[nodiscard]] int most_reordered() const override { return video_delay_; }
+  [[nodiscard]] std::size_t most_reordered() const override { return video_delay_; }
 
-  void keep_parameter_sets(const AVPacket& packet, std::vector<std::uint8_t>& sets) const override {
+  void keep_parameter_sets(const AVPacket& packet, std::string& sets) const override {
     const auto is_one = [](Bytes unit) { return (unit[0] & 31) == 7 || (unit[0] & 31) == 8 || (unit[0] & 31) == 13; };
     keep_units(bytes_of(packet), length_size_, is_one, sets);
   }
@@ -65,7 +67,7 @@ class H264Bitstream final : public Bitstream {
     return parser_->picture_structure == AV_PICTURE_STRUCTURE_FRAME;
   }
 
-  int video_delay_;
+  std::size_t video_delay_;
   std::size_t length_size_ = 0;
   UniqueCodecContext context_;
   Handle<AVCodecParserContext, close_parser> parser_;

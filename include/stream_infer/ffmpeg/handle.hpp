@@ -1,36 +1,14 @@
 #pragma once
 
+#include "stream_infer/core/handle.hpp"
 #include "stream_infer/ffmpeg/compat.hpp"
 
 #include <new>
-#include <utility>
 
 namespace stream_infer::ffmpeg {
-/// Owns one of FFmpeg's objects; `free` ends it. As std::unique_ptr, which would be the plain choice, but six kinds of it
-/// cost a twentieth of what parsing this library does.
-template <class T, void (*free)(T*) noexcept>
-class Handle {
- public:
-  Handle() = default;
-  explicit Handle(T* object) noexcept : object_{object} {}
-  Handle(Handle&& other) noexcept : object_{std::exchange(other.object_, nullptr)} {}
-  Handle& operator=(Handle&& other) noexcept {
-    reset(std::exchange(other.object_, nullptr));
-    return *this;
-  }
-  ~Handle() { reset(nullptr); }
 
-  void reset(T* object) noexcept {
-    if (T* old = std::exchange(object_, object)) free(old);
-  }
-  [[nodiscard]] T* get() const noexcept { return object_; }
-  [[nodiscard]] T& operator*() const noexcept { return *object_; }
-  [[nodiscard]] T* operator->() const noexcept { return object_; }
-  [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
-
- private:
-  T* object_ = nullptr;
-};
+template <class T, void (*free)(T*) noexcept = stream_infer::detail::delete_object<T>>
+using Handle = stream_infer::detail::Handle<T, free>;
 
 namespace detail {
 

@@ -2,13 +2,14 @@
 
 #include "stream_infer/core/min_max.hpp"
 #include "stream_infer/ffmpeg/bitstream.hpp"
+#include "stream_infer/ffmpeg/bytes.hpp"
 #include "stream_infer/ffmpeg/compat.hpp"
 #include "stream_infer/ffmpeg/nal_units.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <vector>
+#include <string>
 
 namespace stream_infer::ffmpeg::detail {
 
@@ -28,7 +29,7 @@ class HevcBitstream final : public Bitstream {
 
   [[nodiscard]] bool flush_at_jump() const override { return true; }  // the numbers of pictures count on
 
-  void keep_parameter_sets(const AVPacket& packet, std::vector<std::uint8_t>& sets) const override {
+  void keep_parameter_sets(const AVPacket& packet, std::string& sets) const override {
     const auto is_one = [](Bytes unit) { return type_of(unit) >= 32 && type_of(unit) <= 34; };
     keep_units(bytes_of(packet), length_size_, is_one, sets);
   }
@@ -76,7 +77,7 @@ class HevcBitstream final : public Bitstream {
         const auto size = static_cast<std::size_t>(extra[at] << 8 | extra[at + 1]);
         at += 2;
         if (size > extra.size() - at) return;
-        read_video_parameters(extra.subspan(at, size));
+        read_video_parameters(extra.from(at).first(size));
         at += size;
       }
     }

@@ -41,8 +41,8 @@ struct Interrupting {
 
 /// An open container. What its context points to lives beside it.
 struct Input {
-  std::shared_ptr<Interrupt> interrupt = std::make_shared<Interrupt>();  // first: outlives the context, as does
-  Descriptor fifo;                                                       // the named pipe that it reads, if it does
+  std::shared_ptr<Interrupt> interrupt;  // first: outlives the context, as does
+  Descriptor fifo;                       // the named pipe that it reads, if it does
   UniqueFormatContext context;
 };
 
@@ -101,13 +101,13 @@ namespace detail {
   return std::string{"recognised as "} + format->name + ", but damaged";
 }
 
-inline void open_now(Input& input, const std::string& source, const FFmpegOptions& options) {
+inline void open_now(Input& input, Interrupt& interrupt, const std::string& source, const FFmpegOptions& options) {
   if (source.empty())
     throw Error{Errc::invalid_argument, "open", {}, "no source was given: a Player takes it as its third argument"};
   const std::string name = redact(source);
   Address address{source};
   if (address.device == nullptr && is_fifo(address.url)) {
-    if (const int code = open_fifo(address.url, input.interrupt->requested, input.fifo); code < 0)
+    if (const int code = open_fifo(address.url, interrupt.requested, input.fifo); code < 0)
       throw make_error(code, "open", name);
     address.url = "pipe:" + std::to_string(input.fifo.get());
   }
@@ -116,7 +116,7 @@ inline void open_now(Input& input, const std::string& source, const FFmpegOption
 
   AVFormatContext* context = avformat_alloc_context();
   if (context == nullptr) throw std::bad_alloc{};
-  context->interrupt_callback = {&Interrupt::ask, input.interrupt.get()};
+  context->interrupt_callback = {&Interrupt::ask, &interrupt};
   if (const int code = avformat_open_input(&context, address.url.c_str(), address.device, dictionary.get()); code < 0)
     throw make_error(code, "open", name, hint(address, options, code));  // the context has been freed by FFmpeg
   input.context.reset(context);
@@ -132,7 +132,7 @@ struct Opening final : Task {
 
   void run() noexcept override {
     try {
-      open_now(input, source, options);
+      open_now(input, interrupt, source, options);
     } catch (...) {
       error = std::current_exception();
     }
@@ -140,6 +140,7 @@ struct Opening final : Task {
 
   std::string source;
   FFmpegOptions options;
+  Interrupt interrupt;  // outlives the context of `input`, also where that goes to somebody else: see open_input()
   Input input;
   std::exception_ptr error;
 };
@@ -154,12 +155,13 @@ struct Opening final : Task {
   quiet_log_once();
 
   const auto opening = std::make_shared<detail::Opening>(source, options);
-  // its own share of the flag: a stop may come while `input` is being handed to the caller
-  const std::stop_callback<Interrupting> interrupt{stop, Interrupting{opening->input.interrupt}};
+  const std::shared_ptr<Interrupt> flag{opening, &opening->interrupt};
+  const std::stop_callback<Interrupting> interrupt{stop, Interrupting{flag}};
   Worker worker{opening};
   if (!worker.wait(stop) || stop.stop_requested())
     throw Error{std::make_error_code(std::errc::operation_canceled), "open", redact(source), "stopped while opening"};
   if (opening->error) std::rethrow_exception(opening->error);
+  opening->input.interrupt = flag;
   return std::move(opening->input);
 }
 

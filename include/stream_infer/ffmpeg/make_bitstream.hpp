@@ -4,26 +4,24 @@
 #include "stream_infer/ffmpeg/bitstream.hpp"
 #include "stream_infer/ffmpeg/compat.hpp"
 #include "stream_infer/ffmpeg/h264_bitstream.hpp"
+#include "stream_infer/ffmpeg/handle.hpp"
 #include "stream_infer/ffmpeg/hevc_bitstream.hpp"
 #include "stream_infer/ffmpeg/intra_bitstream.hpp"
 #include "stream_infer/ffmpeg/mpeg2_bitstream.hpp"
 #include "stream_infer/ffmpeg/vpx_bitstream.hpp"
 
-#include <memory>
-
 namespace stream_infer::ffmpeg {
 namespace detail {
 
-/// std::make_unique, but not of each kind: that costs as much as reading this header does.
 template <class B, class... Args>
-std::unique_ptr<Bitstream> make(const Args&... arguments) {
-  return std::unique_ptr<Bitstream>{new B{arguments...}};
+Handle<Bitstream> make(const Args&... arguments) {
+  return Handle<Bitstream>{new B{arguments...}};
 }
 
 }  // namespace detail
 
 /// What can be read of the pictures of a stream; null where nothing can be relied on.
-[[nodiscard]] inline std::unique_ptr<Bitstream> make_bitstream(const AVCodecParameters& parameters) {
+[[nodiscard]] inline Handle<Bitstream> make_bitstream(const AVCodecParameters& parameters) {
   switch (parameters.codec_id) {
     case AV_CODEC_ID_H264:
       // FFmpeg makes up for an old encoder's errors in 4:4:4, which it knows by a comment in the first packet.

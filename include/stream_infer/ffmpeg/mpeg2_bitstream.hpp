@@ -1,6 +1,7 @@
 #pragma once
 
 #include "stream_infer/ffmpeg/bitstream.hpp"
+#include "stream_infer/ffmpeg/bytes.hpp"
 #include "stream_infer/ffmpeg/compat.hpp"
 #include "stream_infer/ffmpeg/nal_units.hpp"
 

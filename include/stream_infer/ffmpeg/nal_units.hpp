@@ -1,23 +1,14 @@
 #pragma once
 
-#include "stream_infer/core/min_max.hpp"
-#include "stream_infer/ffmpeg/compat.hpp"
+#include "stream_infer/ffmpeg/bytes.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <span>
+#include <string>
 #include <utility>
-#include <vector>
 
 namespace stream_infer::ffmpeg::detail {
-
-using Bytes = std::span<const std::uint8_t>;
-
-[[nodiscard]] inline Bytes bytes_of(const std::uint8_t* data, int size) {
-  return {data, data == nullptr || size < 0 ? 0 : static_cast<std::size_t>(size)};
-}
-[[nodiscard]] inline Bytes bytes_of(const AVPacket& packet) { return bytes_of(packet.data, packet.size); }
 
 /// Walks through the network abstraction layer units of a packet of H.264 or HEVC.
 class NalUnits {
@@ -46,23 +37,20 @@ class NalUnits {
       broken_ = true;
       return {};
     }
-    const Bytes unit = rest_.subspan(length_size_, length);
-    rest_ = rest_.subspan(length_size_ + length);
+    const Bytes unit = rest_.from(length_size_).first(length);
+    rest_ = rest_.from(length_size_ + length);
     return unit;
   }
 
   Bytes up_to_start_code() {
     const std::size_t end = find_start_code();
     const Bytes unit = rest_.first(end);
-    rest_ = rest_.subspan(end);
+    rest_ = rest_.from(end);
     skip_to_start_code();
     return unit;
   }
 
-  void skip_to_start_code() {
-    const std::size_t at = find_start_code();
-    rest_ = rest_.subspan(stream_infer::detail::min(at + 3, rest_.size()));
-  }
+  void skip_to_start_code() { rest_ = rest_.from(find_start_code() + 3); }
 
   [[nodiscard]] std::size_t find_start_code() const {
     for (std::size_t i = 0; i + 3 <= rest_.size(); ++i) {
@@ -82,18 +70,17 @@ class NalUnits {
 /// Appends each unit of `packet` that is one of `sets`; one that is among them already moves to the end, for a later one
 /// may have taken its place.
 template <class IsParameterSet>
-void keep_units(Bytes packet, std::size_t length_size, IsParameterSet is_parameter_set,
-                std::vector<std::uint8_t>& sets) {
-  const auto append = [length_size](std::vector<std::uint8_t>& to, Bytes unit) {
+void keep_units(Bytes packet, std::size_t length_size, IsParameterSet is_parameter_set, std::string& sets) {
+  const auto append = [length_size](std::string& to, Bytes unit) {
     for (std::size_t i = length_size == 0 ? 3 : length_size; i > 0; --i)
-      to.push_back(length_size != 0 ? static_cast<std::uint8_t>(unit.size() >> (8 * (i - 1))) : i == 1 ? 1 : 0);
-    for (const std::uint8_t byte : unit) to.push_back(byte);
+      to.push_back(static_cast<char>(length_size != 0 ? unit.size() >> (8 * (i - 1)) & 0xff : i == 1 ? 1U : 0U));
+    to.append(reinterpret_cast<const char*>(unit.data()), unit.size());
   };
   NalUnits units{packet, length_size};
   for (Bytes unit = units.next(); !unit.empty(); unit = units.next()) {
     if (!is_parameter_set(unit)) continue;
-    std::vector<std::uint8_t> others;
-    NalUnits known{Bytes{sets.data(), sets.size()}, length_size};
+    std::string others;
+    NalUnits known{{reinterpret_cast<const std::uint8_t*>(sets.data()), sets.size()}, length_size};
     for (Bytes old = known.next(); !old.empty(); old = known.next())
       if (old.size() != unit.size() || std::memcmp(old.data(), unit.data(), unit.size()) != 0) append(others, old);
     append(others, unit);

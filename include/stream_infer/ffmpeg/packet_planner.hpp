@@ -5,12 +5,10 @@
 #include "stream_infer/ffmpeg/picture_traits.hpp"
 #include "stream_infer/producer/producer.hpp"
 
-#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
-#include <vector>
 
 namespace stream_infer::ffmpeg {
 
@@ -44,7 +42,7 @@ class PacketPlanner {
   struct Limits {
     std::size_t packets = 4096;
     std::size_t bytes = 32 << 20;
-    int reordered = INT_MAX;  ///< pictures that are decoded before one, and shown after it
+    std::size_t reordered = SIZE_MAX;  ///< pictures that are decoded before one, and shown after it
   };
 
   enum class Verdict : std::uint8_t {
@@ -113,9 +111,9 @@ class PacketPlanner {
   void give_up() {
     if (gave_up_) return;
     gave_up_ = true;
-    for (; !unsorted_.empty(); unsorted_.pop_back()) {
-      last_shown_ = unsorted_.back().timestamp;
-      pictures_.push_back(unsorted_.back());
+    while (!unsorted_.empty()) {
+      last_shown_ = unsorted_.front().timestamp;
+      pictures_.push_back(unsorted_.pop_front());
     }
     bool can_decode = contiguous_;
     bool has_lead = contiguous_ && !lead_left_out_;
@@ -188,26 +186,22 @@ class PacketPlanner {
 
   [[nodiscard]] bool in_first_group() const { return entries_ == 1; }
 
-  /// Keeps the pictures that cannot be put in order yet sorted, the latest first.
+  /// Keeps the pictures that others may still come before sorted.
   bool insert(std::int64_t timestamp, MediaTime time) {
-    int shown_after = 0;
-    for (const Picture& picture : unsorted_) {
-      if (picture.timestamp == timestamp) return false;
-      if (picture.timestamp > timestamp) ++shown_after;
-    }
-    if (shown_after > limits_.reordered) return false;
+    std::size_t at = unsorted_.size();
+    while (at > 0 && unsorted_[at - 1].timestamp > timestamp) --at;
+    if (at > 0 && unsorted_[at - 1].timestamp == timestamp) return false;
+    if (unsorted_.size() - at > limits_.reordered) return false;
     unsorted_.push_back({timestamp, time});
-    for (std::size_t i = unsorted_.size() - 1; i > 0 && unsorted_[i - 1].timestamp < timestamp; --i)
-      std::swap(unsorted_[i - 1], unsorted_[i]);
+    for (std::size_t i = unsorted_.size() - 1; i > at; --i) std::swap(unsorted_[i - 1], unsorted_[i]);
     return true;
   }
 
   void show_up_to(std::int64_t end) {
-    while (!unsorted_.empty() && unsorted_.back().timestamp < end) {
-      last_shown_ = unsorted_.back().timestamp;
-      needs_->add(unsorted_.back().time);
-      pictures_.push_back(unsorted_.back());
-      unsorted_.pop_back();
+    while (!unsorted_.empty() && unsorted_.front().timestamp < end) {
+      last_shown_ = unsorted_.front().timestamp;
+      needs_->add(unsorted_.front().time);
+      pictures_.push_back(unsorted_.pop_front());
     }
     take_needs();
   }
@@ -278,7 +272,7 @@ class PacketPlanner {
   Limits limits_;
 
   stream_infer::detail::Queue<Waiting> packets_;   // not yet decided upon, in the order of decoding
-  std::vector<Picture> unsorted_;                  // pictures before which others may still come, the latest first
+  stream_infer::detail::Queue<Picture> unsorted_;  // pictures before which others may still come, sorted
   stream_infer::detail::Queue<Picture> pictures_;  // in the order of showing
   std::uint64_t popped_ = 0;                       // pictures
   std::uint64_t taken_ = 0;                        // answers of needs_

@@ -27,7 +27,7 @@ namespace stream_infer::ffmpeg {
 /// and decodes all that follows. Demuxer, decoder and counters stay with the caller. One thread.
 class PlannedDecoder {
  public:
-  PlannedDecoder(Demuxer& demuxer, Decoder& decoder, SourceCounters& counters, std::unique_ptr<Bitstream> bitstream,
+  PlannedDecoder(Demuxer& demuxer, Decoder& decoder, SourceCounters& counters, Handle<Bitstream> bitstream,
                  std::unique_ptr<PictureNeeds> needs, PacketPlanner::Limits limits = {})
       : demuxer_{&demuxer},
         decoder_{&decoder},
@@ -262,7 +262,7 @@ class PlannedDecoder {
   Demuxer* demuxer_;
   Decoder* decoder_;
   SourceCounters* counters_;
-  std::unique_ptr<Bitstream> bitstream_;
+  Handle<Bitstream> bitstream_;
   PacketPlanner planner_;
 
   Packet packet_;
@@ -271,7 +271,7 @@ class PlannedDecoder {
   UniquePacket taken_;
   std::vector<std::int64_t> in_decoder_;             // time stamps of planned pictures that have not come out of it
   stream_infer::detail::Queue<UniquePacket> spare_;  // empty, to be used again
-  std::vector<std::uint8_t> kept_sets_;  // parameter sets of packets left out, which packets after them may refer to
+  std::string kept_sets_;  // bytes: parameter sets of packets left out, which packets after them may refer to
   std::uint64_t packets_ = 0;
   bool decoded_ = false;       // the caller's frame holds a picture that has not been given yet
   bool planned_ = false;       // that picture

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "stream_infer/ffmpeg/bitstream.hpp"
+#include "stream_infer/ffmpeg/bytes.hpp"
 #include "stream_infer/ffmpeg/compat.hpp"
-#include "stream_infer/ffmpeg/nal_units.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -35,7 +35,7 @@ class Vp9Bitstream final : public Bitstream {
       const std::size_t index_size = 2 + frames * size_bytes;
       if (packet.size() < index_size || packet[packet.size() - index_size] != marker) return {};
     }
-    const Bytes index = size_bytes == 0 ? Bytes{} : packet.subspan(packet.size() - 1 - frames * size_bytes);
+    const Bytes index = size_bytes == 0 ? Bytes{} : packet.from(packet.size() - 1 - frames * size_bytes);
     int shown = 0;
     bool key = false;
     for (std::size_t i = 0; i < frames; ++i) {
@@ -55,7 +55,7 @@ class Vp9Bitstream final : public Bitstream {
       const bool is_shown = existing || (bits & 0x2000) != 0;
       if (i == 0) key = is_key && is_shown;
       if (is_shown) ++shown;
-      packet = packet.subspan(size_bytes == 0 ? 0 : size);
+      packet = packet.from(size_bytes == 0 ? 0 : size);
     }
     if (shown > 1) return {};
     return PictureTraits{.entry = key ? PictureTraits::Entry::closed : PictureTraits::Entry::none,

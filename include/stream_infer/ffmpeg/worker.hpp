@@ -33,7 +33,7 @@ class Task {
 /// look-up, a disk or a camera that does not answer). Such work is left behind and ends as soon as it is let.
 class Worker {
  public:
-  explicit Worker(std::shared_ptr<Task> task) : task_{std::move(task)}, thread_{&Worker::work, task_} {}
+  explicit Worker(std::shared_ptr<Task> task) : task_{std::move(task)}, thread_{Work{task_}} {}
 
   Worker(Worker&&) noexcept = default;
   Worker& operator=(Worker&& other) noexcept {
@@ -54,12 +54,16 @@ class Worker {
   static constexpr std::chrono::nanoseconds grace{80'000'000};
 
  private:
-  static void work(const std::shared_ptr<Task>& task) {
-    task->run();
-    const std::lock_guard lock{task->mutex_};
-    task->done_ = true;
-    task->changed_.notify_all();
-  }
+  struct Work {
+    std::shared_ptr<Task> task;
+
+    void operator()() const {
+      task->run();
+      const std::lock_guard lock{task->mutex_};
+      task->done_ = true;
+      task->changed_.notify_all();
+    }
+  };
 
   /// Asks the work to end, and waits for it, `grace` at most.
   void leave() noexcept {

@@ -69,7 +69,7 @@ void Picture::let_go() {
   decoded.set(0);
   pixels.set(0);
   --pool->in_use;
-  pool->pictures.put(std::unique_ptr<Picture>{this});
+  pool->pictures.put(stream_infer::detail::Handle<Picture>{this});
 }
 
 /// As Frame.
@@ -96,9 +96,9 @@ class Handle {
 };
 
 Handle make(Pool& pool, int number) {
-  std::unique_ptr<Picture> picture = pool.pictures.take();
+  auto picture = pool.pictures.take();
   if (!picture) {
-    picture = std::make_unique<Picture>();
+    picture.reset(new Picture);
     ++pool.made;
   }
   ++pool.in_use;
@@ -121,13 +121,13 @@ struct Recycle : Heap, rl::test_suite<Recycle<Size>, 3> {
   std::optional<Recycler<Object, Size, RelacySync>> recycler{std::in_place};
 
   void before() {
-    recycler->put(std::make_unique<Object>(alive));
+    recycler->put(stream_infer::detail::Handle<Object>{new Object{alive}});
     check(alive == 1, "destroyed though there was room");
   }
   void thread(unsigned id) {
     for (int i = 0; i < 2; ++i) {
-      std::unique_ptr<Object> object = recycler->take();
-      if (!object) object = std::make_unique<Object>(alive);
+      auto object = recycler->take();
+      if (!object) object.reset(new Object{alive});
       object->content.set(static_cast<int>(id));
       check(object->content.get() == static_cast<int>(id), "somebody else has it too");
       recycler->put(std::move(object));
@@ -137,7 +137,7 @@ struct Recycle : Heap, rl::test_suite<Recycle<Size>, 3> {
     check(alive >= 1 && alive <= static_cast<int>(Size), "more kept than there is room for");
     for (int kept = alive; kept > 0; --kept) check(recycler->take() != nullptr, "kept, but not to be had");
     check(alive == 0 && recycler->take() == nullptr, "more taken than was put");
-    recycler->put(std::make_unique<Object>(alive));
+    recycler->put(stream_infer::detail::Handle<Object>{new Object{alive}});
     recycler.reset();
     check(alive == 0, "leaked");
   }

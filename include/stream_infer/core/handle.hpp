@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+namespace stream_infer::detail {
+
+template <class T>
+void delete_object(T* object) noexcept {
+  delete object;
+}
+
+/// Owns an object; `free` ends it. As std::unique_ptr, which would be the plain choice, but each kind of it costs every
+/// including file what a hundred lines do.
+template <class T, void (*free)(T*) noexcept = delete_object<T>>
+class Handle {
+ public:
+  Handle() = default;
+  Handle(std::nullptr_t) noexcept {}  // NOLINT(google-explicit-constructor): null is null
+  explicit Handle(T* object) noexcept : object_{object} {}
+  Handle(Handle&& other) noexcept : object_{std::exchange(other.object_, nullptr)} {}
+  Handle& operator=(Handle&& other) noexcept {
+    reset(other.release());
+    return *this;
+  }
+  ~Handle() { reset(nullptr); }
+
+  void reset(T* object) noexcept {
+    if (T* old = std::exchange(object_, object)) free(old);
+  }
+  [[nodiscard]] T* release() noexcept { return std::exchange(object_, nullptr); }
+  [[nodiscard]] T* get() const noexcept { return object_; }
+  [[nodiscard]] T& operator*() const noexcept { return *object_; }
+  [[nodiscard]] T* operator->() const noexcept { return object_; }
+  friend bool operator==(const Handle& handle, std::nullptr_t) noexcept { return handle.object_ == nullptr; }
+  [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
+
+ private:
+  T* object_ = nullptr;
+};
+
+}  // namespace stream_infer::detail
