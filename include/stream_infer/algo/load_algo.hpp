@@ -4,6 +4,7 @@
 #include "stream_infer/core/error.hpp"
 #include "stream_infer/schedule/schedule.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -101,6 +102,15 @@ template <class A>
                 "stream_infer: the algorithm has no run() that fits: with a Schedule it needs "
                 "run(std::span<const si::Frame>); for run(const si::Window<N>&) use load_algo<si::Sampling{...}>");
   return LoadedAlgo<Unwrapped, detail::RuntimeShape>{std::move(name), std::forward<Unwrapped>(algo), schedule};
+}
+
+/// An interval alone does not say which frames: this does not compile, and says what does.
+template <class A, class Rep, class Period>
+void load_algo(const std::string&, const A&, std::chrono::duration<Rep, Period>) {
+  static_assert(!std::is_same_v<A, A>,
+                "stream_infer: an interval alone does not say how many frames a run() looks at: "
+                "load_algo<si::Sampling{.frame_count = 1}>(name, algo, interval), or "
+                "load_algo(name, algo, si::Schedule{.interval = interval})");
 }
 
 }  // namespace stream_infer

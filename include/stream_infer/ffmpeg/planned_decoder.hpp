@@ -17,8 +17,8 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
-#include <vector>
 
 namespace stream_infer::ffmpeg {
 
@@ -192,7 +192,7 @@ class PlannedDecoder {
 
   void send_planned() {
     const AVPacket& packet = *take_packet();
-    in_decoder_.push_back(packet.pts);
+    in_decoder_.push_back({.timestamp = packet.pts});
     empty_ = false;
     left_out_in_a_row_ = 0;
     send(packet);
@@ -202,12 +202,12 @@ class PlannedDecoder {
   /// was planned comes out in the order of showing.
   [[nodiscard]] bool was_planned(std::int64_t timestamp) {
     bool found = false;
-    for (const std::int64_t sent : in_decoder_) found = found || sent == timestamp;
+    for (std::size_t i = 0; i < in_decoder_.size(); ++i) found = found || in_decoder_[i].timestamp == timestamp;
     if (!found) return false;
-    std::size_t kept = 0;
-    for (const std::int64_t sent : in_decoder_)
-      if (sent > timestamp) in_decoder_[kept++] = sent;
-    in_decoder_.resize(kept);
+    for (std::size_t left = in_decoder_.size(); left > 0; --left) {
+      const PacketPlanner::Picture sent = in_decoder_.pop_front();
+      if (sent.timestamp > timestamp) in_decoder_.push_back(sent);
+    }
     return true;
   }
 
@@ -269,8 +269,8 @@ class PlannedDecoder {
   stream_infer::detail::Queue<UniquePacket>
       packets_ahead_;  // read, and neither decoded nor left out; the planner knows the first of them
   UniquePacket taken_;
-  std::vector<std::int64_t> in_decoder_;             // time stamps of planned pictures that have not come out of it
-  stream_infer::detail::Queue<UniquePacket> spare_;  // empty, to be used again
+  stream_infer::detail::Queue<PacketPlanner::Picture> in_decoder_;  // planned, and not yet come out of it
+  stream_infer::detail::Queue<UniquePacket> spare_;                 // empty, to be used again
   std::string kept_sets_;  // bytes: parameter sets of packets left out, which packets after them may refer to
   std::uint64_t packets_ = 0;
   bool decoded_ = false;       // the caller's frame holds a picture that has not been given yet

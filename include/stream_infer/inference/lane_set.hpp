@@ -7,7 +7,6 @@
 #include "stream_infer/schedule/sampling_plan.hpp"
 
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -79,13 +78,16 @@ class LaneSet {
     return ran;
   }
 
-  /// Runs the one of that name now; returns whether it ran, or nullopt if there is none of that name.
+  /// Runs the one of that name now; returns whether it ran. \throws Error  if there is none of that name
   template <class Outlet>
-  std::optional<bool> run_now(std::string_view name, Outlet& outlet) {
-    std::optional<bool> ran;
+  bool run_now(std::string_view name, Outlet& outlet) {
+    bool found = false, ran = false;
     for_each([&]<std::size_t I>(auto& lane) {
-      if (lane.name() == name) ran = lane.template run_now<I>(*tracker_, outlet);
+      if (lane.name() != name) return;
+      found = true;
+      ran = lane.template run_now<I>(*tracker_, outlet);
     });
+    if (!found) throw_unknown(name);
     return ran;
   }
 
@@ -105,6 +107,12 @@ class LaneSet {
   static void visit(Lanes& lanes, F& fn) {
     [&]<std::size_t... I>(std::index_sequence<I...>) { (fn.template operator()<I>(std::get<I>(lanes)), ...); }
     (std::make_index_sequence<size>{});
+  }
+
+  [[noreturn]] void throw_unknown(std::string_view name) const {
+    std::string all;
+    for (const std::string& known : names()) all += (all.empty() ? "" : ", ") + known;
+    throw Error{Errc::unknown_name, "run_specific_inference", name, "no algorithm has that name; there are: " + all};
   }
 
   void check_names() const {
