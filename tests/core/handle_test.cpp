@@ -2,9 +2,11 @@
 
 #include "support/catch.hpp"
 
+#include <cstddef>
 #include <type_traits>
 #include <utility>
 
+using stream_infer::detail::Array;
 using stream_infer::detail::Handle;
 
 namespace {
@@ -77,4 +79,19 @@ TEST_CASE("A handle may end its object otherwise than by delete", "[handle]") {
     CHECK(handle.get() == &object);
   }
   CHECK(ended == 1);
+}
+
+TEST_CASE("The objects of an array begin as zero and end with it", "[handle]") {
+  struct Ended {
+    ~Ended() { ++ended; }
+  };
+  ended = 0;
+  {
+    const Array<int> numbers{5};
+    for (std::size_t i = 0; i < 5; ++i) CHECK(numbers[i] == 0);
+    numbers[4] = 7;
+    CHECK(numbers[4] == 7);
+    const Array<Ended> objects{3};
+  }
+  CHECK(ended == 3);
 }

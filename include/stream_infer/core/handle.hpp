@@ -10,6 +10,11 @@ void delete_object(T* object) noexcept {
   delete object;
 }
 
+template <class T>
+void delete_array(T* objects) noexcept {
+  delete[] objects;
+}
+
 /// Owns an object; `free` ends it. As std::unique_ptr, which would be the plain choice, but each kind of it costs every
 /// including file what a hundred lines do.
 template <class T, void (*free)(T*) noexcept = delete_object<T>>
@@ -37,6 +42,17 @@ class Handle {
 
  private:
   T* object_ = nullptr;
+};
+
+/// Owns objects in a row.
+template <class T>
+class Array {
+ public:
+  explicit Array(std::size_t size) : objects_{new T[size]{}} {}
+  [[nodiscard]] T& operator[](std::size_t i) const noexcept { return objects_.get()[i]; }
+
+ private:
+  Handle<T, delete_array<T>> objects_;
 };
 
 }  // namespace stream_infer::detail
