@@ -395,6 +395,76 @@ TEST_CASE("start() plans, in both modes, unless a hook wants every frame", "[ffm
   }
 }
 
+namespace {
+
+/// A clock that goes so much faster than the machine's that no machine keeps its pace.
+class FastClock {
+ public:
+  static constexpr int speed = 400;
+
+  [[nodiscard]] si::MediaTime now() const { return speed * si::SteadyClock{}.now(); }
+  bool sleep_until(si::MediaTime time, const std::stop_token& stop) {
+    return si::SteadyClock{}.sleep_until(time / speed, stop);
+  }
+  void begin_work() {}
+  void end_work() {}
+  void settle(const std::stop_token&) {}
+};
+
+struct LookAtOne {
+  Print run(std::span<const si::Frame> frames) { return si::test::print_of(frames.back()); }
+};
+
+using Prints = si::MemoryExporter<Print>;
+
+}  // namespace
+
+TEST_CASE("A file that cannot be decoded in time keeps its pace: what is late is left out, told, and nothing is wrong",
+          "[ffmpeg][planned]") {
+  const std::string path = si::test::make_media(
+      "-f lavfi -i testsrc2=size=640x360:rate=25:duration=40 -c:v libx264 -preset ultrafast -bf 2 -g 50 -pix_fmt "
+      "yuv420p",
+      "plan_overload.mp4");
+  const std::vector<Print> prints = si::test::prints_of(path, {.width = 48, .height = 32});
+  REQUIRE(prints.size() == 1000);
+  const bool with_hook = GENERATE(false, true);
+  CAPTURE(with_hook);
+
+  si::FFmpegProducer producer{{.width = 48, .height = 32, .threads = 1}};
+  si::FrameTracker tracker;
+  Prints exporter;
+  si::Inference inference{tracker, exporter, si::load_algo("every", LookAtOne{}, si::Schedule{}),
+                          si::load_algo("seldom", LookAtOne{}, si::Schedule{.interval = 2s})};
+  std::uint64_t shown = 0;
+  if (with_hook)
+    inference.process([&](const si::Frame& frame, const auto&) {
+      ++shown;
+      CHECK(si::test::print_of(frame) == prints.at(frame.index()));
+    });
+  si::Player player{producer, tracker, path, FastClock{}};
+  const si::RunReport report = inference.start(player, {.mode = si::Mode::realtime});
+
+  CAPTURE(report);
+  CHECK(report.adds_up());
+  CHECK(report.source.frames_played == 1000);  // all of them, with index and time
+  CHECK(report.source.left_out.late > 0);
+  CHECK(report.source.packets_read == 1000);
+  CHECK(report.source.packets_read == report.source.packets_decoded + report.source.left_out.total());
+  CHECK(report.source.decode_errors == 0);
+  const si::AlgoStats& every = report.algos[0];
+  CHECK(every.dues == 1000);
+  CHECK(every.failures == 0);
+  CHECK(report.algos[1].dues == 20);
+  CHECK(report.algos[1].failures == 0);
+  if (with_hook) CHECK(shown + report.process_skipped == 1000);
+  std::size_t runs = 0;
+  for (const auto& record : exporter.results()) {
+    ++runs;
+    CHECK(record.value == prints.at(record.frame_index));
+  }
+  CHECK(runs == every.runs + report.algos[1].runs);
+}
+
 TEST_CASE("Pictures before an edit list's start are as in a full decode", "[ffmpeg][planned]") {
   for (const std::string_view name : {"pyramid.mp4", "open_gop_h265.mp4", "vp9.mp4", "av1.mp4"}) {
     CAPTURE(name);
