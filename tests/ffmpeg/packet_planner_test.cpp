@@ -126,16 +126,11 @@ class Stream {
   std::size_t groups_ = 0;
 };
 
-/// What the play's clock shows, in pictures.
-constexpr std::int64_t early = -1'000'000;
-constexpr si::MediaTime period{300'000'000};
-
 /// Says what is needed only when `lookahead` more pictures are known.
 class Told final : public si::PictureNeeds {
  public:
-  Told(std::set<std::int64_t> needed, std::size_t lookahead, std::vector<std::int64_t>& order,
-       const std::int64_t& now = early)
-      : needed_{std::move(needed)}, lookahead_{lookahead}, order_{order}, now_{now} {}
+  Told(std::set<std::int64_t> needed, std::size_t lookahead, std::vector<std::int64_t>& order)
+      : needed_{std::move(needed)}, lookahead_{lookahead}, order_{order} {}
   void add(si::MediaTime time) override {
     order_.push_back(time.count());
     waiting_.push_back(time.count());
@@ -147,13 +142,11 @@ class Told final : public si::PictureNeeds {
     waiting_.pop_front();
     return needed ? PictureNeed::needed : PictureNeed::not_needed;
   }
-  si::MediaTime lateness(si::MediaTime time) const override { return (now_ - time.count()) * period; }
 
  private:
   std::set<std::int64_t> needed_;
   std::size_t lookahead_;
   std::vector<std::int64_t>& order_;
-  const std::int64_t& now_;
   std::deque<std::int64_t> waiting_;
 };
 
@@ -183,18 +176,14 @@ struct Outcome {
   std::vector<Verdict> verdicts;
   std::vector<std::int64_t> order;  ///< of the pictures told to PictureNeeds
   std::vector<PacketPlanner::Picture> pictures;
-  std::vector<si::MediaTime> late_by;  ///< when the packet was decided upon
-  std::size_t left = 0;                ///< pictures that were promised, and whose packets were not decoded
+  std::size_t left = 0;  ///< pictures that were promised, and whose packets were not decoded
 };
 
-/// Runs a stream through a planner as a decoder would; gives up before packet `give_up_at`. `next(verdict)` tells what the
-/// clock shows after it.
-template <class Next>
-Outcome plan_by_clock(const Stream& stream, std::set<std::int64_t> needed, std::size_t lookahead,
-                      PacketPlanner::Limits limits, std::size_t give_up_at, Next next) {
+/// Runs a stream through a planner as a decoder would; gives up before packet `give_up_at`.
+Outcome plan(const Stream& stream, std::set<std::int64_t> needed, std::size_t lookahead, PacketPlanner::Limits limits,
+             std::size_t give_up_at = SIZE_MAX) {
   Outcome outcome;
-  std::int64_t now = early;
-  PacketPlanner planner{std::make_unique<Told>(std::move(needed), lookahead, outcome.order, now), limits};
+  PacketPlanner planner{std::make_unique<Told>(std::move(needed), lookahead, outcome.order), limits};
   std::set<std::int64_t> decoded;
   const auto decide = [&] {
     for (;;) {
@@ -207,11 +196,8 @@ Outcome plan_by_clock(const Stream& stream, std::set<std::int64_t> needed, std::
       if (planner.waiting() == 0) return;
       const Verdict verdict = planner.decide();
       if (verdict == Verdict::wait) return;
-      const PlannedPacket& packet = stream.packets[outcome.verdicts.size()];
-      if (is_decoded(verdict)) decoded.insert(packet.timestamp);
+      if (is_decoded(verdict)) decoded.insert(stream.packets[outcome.verdicts.size()].timestamp);
       outcome.verdicts.push_back(verdict);
-      outcome.late_by.push_back((now - packet.time.count()) * period);
-      now = next(verdict);
     }
   };
   for (std::size_t i = 0; i < stream.packets.size() && i < give_up_at; ++i) {
@@ -227,11 +213,6 @@ Outcome plan_by_clock(const Stream& stream, std::set<std::int64_t> needed, std::
   CHECK(planner.waiting() == 0);
   for (; planner.picture() != nullptr; planner.pop_picture()) ++outcome.left;
   return outcome;
-}
-
-Outcome plan(const Stream& stream, std::set<std::int64_t> needed, std::size_t lookahead, PacketPlanner::Limits limits,
-             std::size_t give_up_at = SIZE_MAX) {
-  return plan_by_clock(stream, std::move(needed), lookahead, limits, give_up_at, [](Verdict) { return early; });
 }
 
 /// What holds whatever is known: all that is needed is decoded, with all it stands on, and jumps are told.
@@ -323,122 +304,6 @@ TEST_CASE("What has not been decided upon is decoded once planning is given up",
     for (std::size_t i = entry; i < at; ++i)
       if (!stream.pictures[i].traits.droppable && !stream.pictures[i].leading) CHECK(is_decoded(outcome.verdicts[i]));
   });
-}
-
-namespace {
-
-/// A clock that goes on by up to `speed` pictures for each that is decoded.
-auto clock_of(Random& random, std::int64_t speed) {
-  return [&random, speed, now = std::int64_t{0}](Verdict verdict) mutable {
-    if (is_decoded(verdict)) now += random.between(0, speed);
-    return now;
-  };
-}
-
-/// What somebody needs and is decoded.
-std::set<std::int64_t> needed_and_decoded(const Stream& stream, const Outcome& outcome,
-                                          const std::set<std::int64_t>& needed) {
-  std::set<std::int64_t> both;
-  for (std::size_t i = 0; i < outcome.verdicts.size(); ++i)
-    if (is_decoded(outcome.verdicts[i]) && needed.count(stream.pictures[i].shown) != 0)
-      both.insert(stream.pictures[i].shown);
-  return both;
-}
-
-/// How late the latest is, of what may be needed of a reference, when that is decided upon.
-si::MediaTime late_for(const Stream& stream, const Outcome& outcome, std::size_t at) {
-  si::MediaTime by = outcome.late_by[at];
-  for (std::size_t i = at; i < stream.pictures.size() && stream.pictures[i].group <= stream.pictures[at].group + 1; ++i)
-    by = std::max(by, outcome.late_by[at] + (stream.pictures[at].shown - stream.pictures[i].shown) * period);
-  return by;
-}
-
-}  // namespace
-
-TEST_CASE("What comes too late is left out in the order that is promised, and what is decoded is right",
-          "[ffmpeg][planner]") {
-  std::size_t late_pictures = 0, late_groups = 0, resumed = 0;
-  for_random_cases(6000, [&](Random& random) {
-    const Stream stream{random, random.chance(30)};
-    const std::set<std::int64_t> needed = random_needs(random, stream);
-    PacketPlanner::Limits limits;
-    if (random.chance(20)) limits.packets = static_cast<std::size_t>(random.between(1, 12));
-    const Outcome outcome = plan_by_clock(stream, needed, static_cast<std::size_t>(random.between(0, 30)), limits,
-                                          SIZE_MAX, clock_of(random, random.between(0, 6)));
-    REQUIRE(outcome.verdicts.size() == stream.pictures.size());
-    check_sound(stream, outcome, needed_and_decoded(stream, outcome, needed));
-
-    std::set<std::int64_t> late;
-    bool abandoned = false, lead_abandoned = false;
-    for (std::size_t i = 0; i < stream.pictures.size(); ++i) {
-      CAPTURE(i);
-      const Coded& picture = stream.pictures[i];
-      const bool is_entry = picture.traits.entry != Entry::none;
-      const bool is_late = outcome.verdicts[i] == Verdict::late;
-      const si::MediaTime by = outcome.late_by[i];
-      const bool was_abandoned = abandoned;
-      if (is_entry) {
-        lead_abandoned = abandoned;
-        abandoned = false;
-      }
-      if (!is_absent(picture) && needed.count(picture.shown) != 0) CHECK(is_decoded(outcome.verdicts[i]) != is_late);
-      if (!is_late) {
-        if (is_entry && was_abandoned && is_decoded(outcome.verdicts[i])) ++resumed;
-        continue;
-      }
-      if (!is_absent(picture)) late.insert(picture.shown);
-      if (!is_entry && (picture.leading ? lead_abandoned : abandoned)) continue;
-      if (picture.traits.droppable) {
-        CHECK(by > (is_entry && was_abandoned ? si::MediaTime{0} : PacketPlanner::late_picture));
-        ++late_pictures;
-        if (is_entry) abandoned = was_abandoned;
-      } else {
-        CHECK(late_for(stream, outcome, i) >
-              (is_entry && was_abandoned ? si::MediaTime{0} : PacketPlanner::late_group));
-        ++late_groups;
-        lead_abandoned = true;
-        if (!picture.leading) abandoned = true;
-      }
-    }
-    for (const PacketPlanner::Picture& picture : outcome.pictures) {
-      CAPTURE(picture.time.count());
-      const bool wanted = needed.count(picture.time.count()) != 0;
-      if (picture.late) CHECK(late.count(picture.time.count()) == 1);
-      CHECK((picture.need == PictureNeed::needed) == (wanted && late.count(picture.time.count()) == 0));
-    }
-    CHECK(outcome.left == 0);
-    CHECK(std::is_sorted(outcome.order.begin(), outcome.order.end()));
-  });
-  CHECK(late_pictures > 1000);
-  CHECK(late_groups > 1000);
-  CHECK(resumed > 100);
-}
-
-TEST_CASE("Giving up a plan that had left out what was late makes nothing wrong", "[ffmpeg][planner]") {
-  std::size_t late = 0;
-  for_random_cases(4000, [&](Random& random) {
-    const Stream stream{random, random.chance(30)};
-    const std::set<std::int64_t> needed = random_needs(random, stream);
-    const auto at = static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(stream.packets.size()) - 1));
-    const Outcome outcome = plan_by_clock(stream, needed, static_cast<std::size_t>(random.between(0, 30)), {}, at,
-                                          clock_of(random, random.between(1, 6)));
-    REQUIRE(outcome.verdicts.size() == at);
-    std::set<std::int64_t> promised;
-    for (const PacketPlanner::Picture& picture : outcome.pictures)
-      if (picture.need == PictureNeed::needed) promised.insert(picture.time.count());
-    check_sound(stream, outcome, promised);
-    CHECK(outcome.left == 0);
-    late += static_cast<std::size_t>(std::count(outcome.verdicts.begin(), outcome.verdicts.end(), Verdict::late));
-    // what comes after stands on the group that was open, and on all references in it
-    std::size_t entry = at;
-    while (entry > 0 && stream.pictures[entry - 1].group == stream.pictures[at].group) --entry;
-    for (std::size_t i = entry; i < at; ++i) {
-      const Coded& picture = stream.pictures[i];
-      if (picture.traits.droppable || is_absent(picture)) continue;
-      if (!picture.leading || stream.pictures[at].leading) CHECK(is_decoded(outcome.verdicts[i]));
-    }
-  });
-  CHECK(late > 1000);
 }
 
 TEST_CASE("A packet whose decoding time is not known has that of the one before", "[ffmpeg][planner]") {

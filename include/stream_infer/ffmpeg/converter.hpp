@@ -128,9 +128,7 @@ class DecodedPicture {
           "convert",
           {},
           "nobody had asked for the pixels of this frame, so they were not decoded: no window of an algorithm holds "
-          "it (with a process() hook, or play() by hand, every frame has its pixels), or the machine could not keep "
-          "the "
-          "pace"};
+          "it (with a process() hook, or play() by hand, every frame has its pixels)"};
     // Frames may be looked at by several threads at once: each takes a converter of its own.
     Handle<Converter> converter = converters_->take();
     if (!converter) converter.reset(new Converter);

@@ -36,14 +36,6 @@ struct PlannedPacket {
 /// decoded to its end where one of them is needed. To leave out a reference, all of its group must be known to be
 /// unneeded; where that would take too much memory to find out, it is decoded.
 ///
-/// Where PictureNeeds says that the play has fallen behind, what is needed is left out too, in this order:
-///
-/// 1. pictures that nobody refers to, each that is late by more than `late_picture`;
-/// 2. once what a reference is needed for is late by more than `late_group`, the rest of its group, and whole groups after
-///    it, up to one of which the next that is needed is not late.
-///
-/// Never is a reference left out of the midst of what is decoded, so what is decoded is right.
-///
 /// It knows nothing of FFmpeg, and holds no packets. One thread.
 class PacketPlanner {
  public:
@@ -60,18 +52,13 @@ class PacketPlanner {
     non_reference,  ///< leave out: nobody refers to it
     tail,           ///< leave out: nothing needed comes after it in its group
     group,          ///< leave out: its whole group is
-    late,           ///< leave out, though it is needed or others that are refer to it: it would come too late
   };
-
-  static constexpr MediaTime late_picture{1'000'000'000};
-  static constexpr MediaTime late_group{2'000'000'000};
 
   /// A picture in the order of showing.
   struct Picture {
     std::int64_t timestamp = 0;
     MediaTime time{};
-    PictureNeed need = PictureNeed::unknown;  ///< not_needed too where it was left out because it is late
-    bool late = false;                        ///< it was left out because it is late
+    PictureNeed need = PictureNeed::unknown;
   };
 
   PacketPlanner(std::unique_ptr<PictureNeeds> needs, Limits limits) : needs_{std::move(needs)}, limits_{limits} {}
@@ -136,17 +123,11 @@ class PacketPlanner {
         has_lead = can_decode;
         can_decode = true;
       }
-      if (waiting.absent) continue;
-      const bool can_be_decoded = can_decode && (!waiting.leading || has_lead);
-      Picture* picture = find(waiting.packet.timestamp);
-      if (can_be_decoded && picture != nullptr)
-        picture->need = PictureNeed::needed;
-      else if (!can_be_decoded && (abandoned_ || lead_abandoned_))
-        leave_late(waiting);
+      if (waiting.absent || !can_decode || (waiting.leading && !has_lead)) continue;
+      if (Picture* picture = find(waiting.packet.timestamp)) picture->need = PictureNeed::needed;
     }
     for (std::size_t i = 0; i < pictures_.size(); ++i)
       if (pictures_[i].need == PictureNeed::unknown) pictures_[i].need = PictureNeed::needed;
-    needed_before_ = 0;
   }
   [[nodiscard]] bool gave_up() const { return gave_up_; }
   [[nodiscard]] bool ended() const { return ended_; }
@@ -166,12 +147,10 @@ class PacketPlanner {
     // to know more would take too much memory, or nothing more will be known
     const bool unknowable = is_full() || gave_up_;
     if (need == PictureNeed::unknown && !unknowable) return Verdict::wait;
-    const Pace pace = pace_of_oldest(need, unknowable);
-    if (pace == Pace::unknown) return Verdict::wait;
     const Waiting& packet = packets_.front();
     const bool is_entry = packet.packet.traits.entry != PictureTraits::Entry::none;
     Verdict verdict = Verdict::decode;
-    if (need != PictureNeed::not_needed && pace == Pace::kept) {
+    if (need != PictureNeed::not_needed) {
       if (!contiguous_) verdict = Verdict::jump;
       contiguous_ = true;
       group_left_out_ = false;
@@ -184,10 +163,6 @@ class PacketPlanner {
                                                                 : Verdict::tail;
       // only other leading pictures refer to a leading one
       if (is_entry || (!packet.packet.traits.droppable && !packet.leading)) contiguous_ = false;
-      if (pace == Pace::late) {
-        if (need != PictureNeed::not_needed || !packet.packet.traits.droppable) verdict = Verdict::late;
-        leave_late(packet);
-      }
     }
     bytes_ -= packet.packet.bytes;
     packets_.pop_front();
@@ -233,72 +208,9 @@ class PacketPlanner {
 
   void take_needs() {
     for (PictureNeed need = needs_->take(); need != PictureNeed::unknown; need = needs_->take()) {
-      if (taken_ >= popped_) {
-        Picture& picture = pictures_[static_cast<std::size_t>(taken_ - popped_)];
-        if (!picture.late) picture.need = need;
-      }
+      if (taken_ >= popped_) pictures_[static_cast<std::size_t>(taken_ - popped_)].need = need;
       ++taken_;
     }
-  }
-
-  enum class Pace : std::uint8_t {
-    kept,
-    late,     ///< the oldest packet is to be left out
-    unknown,  ///< that depends on where the next group begins, which is not known yet
-  };
-
-  /// Whether the oldest packet, of which `need` is known, comes too late.
-  [[nodiscard]] Pace pace_of_oldest(PictureNeed need, bool unknowable) {
-    if (need == PictureNeed::not_needed && !abandoned_ && !lead_abandoned_) return Pace::kept;
-    const Waiting& oldest = packets_.front();
-    const PictureTraits& traits = oldest.packet.traits;
-    const bool is_entry = traits.entry != PictureTraits::Entry::none;
-    if (!is_entry && (oldest.leading ? lead_abandoned_ : abandoned_)) return Pace::late;
-    const MediaTime lateness = gave_up_ ? MediaTime{0} : needs_->lateness(needed_by_);
-    const bool go_on = is_entry && abandoned_;
-    const bool late = !oldest.absent && need != PictureNeed::not_needed &&
-                      lateness > (go_on              ? MediaTime{0}
-                                  : traits.droppable ? late_picture
-                                                     : late_group);
-    if (late && !traits.droppable && !knows_next_group()) {
-      if (!unknowable) return Pace::unknown;
-    } else if (late) {
-      if (!traits.droppable) {
-        lead_abandoned_ = true;
-        abandoned_ = abandoned_ || !oldest.leading;  // only leading ones refer to a leading one
-      }
-      return Pace::late;
-    }
-    if (is_entry) {
-      lead_abandoned_ = abandoned_;  // what leads it refers to what was abandoned
-      abandoned_ = false;
-    }
-    return Pace::kept;
-  }
-
-  /// Whether the entry point after the oldest packet, and all that leads it, have been added, or there is none: what comes
-  /// after them does not refer to what is before.
-  [[nodiscard]] bool knows_next_group() const {
-    bool found = false;
-    for (std::size_t i = 1; i < packets_.size(); ++i) {
-      const PictureTraits& traits = packets_[i].packet.traits;
-      const bool is_entry = traits.entry != PictureTraits::Entry::none;
-      const bool in_a_lead = packets_[i].leading || traits.hidden || traits.sure_of_before;
-      if (traits.entry == PictureTraits::Entry::closed || (found && (is_entry || !in_a_lead))) return true;
-      found = found || is_entry;
-    }
-    return ended_;
-  }
-
-  /// Nobody shall wait for the packet's picture.
-  void leave_late(const Waiting& waiting) {
-    if (waiting.absent) return;
-    Picture* picture = find(waiting.packet.timestamp);
-    for (std::size_t i = 0; picture == nullptr && i < unsorted_.size(); ++i)
-      if (unsorted_[i].timestamp == waiting.packet.timestamp) picture = &unsorted_[i];
-    if (picture == nullptr || picture->need == PictureNeed::not_needed) return;
-    picture->need = PictureNeed::not_needed;
-    picture->late = true;
   }
 
   /// Whether the packet's own picture is needed.
@@ -327,13 +239,9 @@ class PacketPlanner {
   [[nodiscard]] PictureNeed what_needs_oldest() {
     const Waiting& oldest = packets_.front();
     const PictureNeed own = need_of(oldest);
-    needed_by_ = oldest.packet.time;
     if (own == PictureNeed::needed || oldest.packet.traits.droppable) return own;
     const bool in_group = !oldest.leading && !oldest.packet.traits.sure_of_before;
-    if (in_group && oldest.number < needed_before_) {
-      needed_by_ = needed_before_time_;
-      return PictureNeed::needed;
-    }
+    if (in_group && oldest.number < needed_before_) return PictureNeed::needed;
     bool unknown = own == PictureNeed::unknown;
     bool in_next_lead = false;
     for (std::size_t i = 1; i < packets_.size(); ++i) {
@@ -352,11 +260,7 @@ class PacketPlanner {
       }
       const PictureNeed need = need_of(later);
       if (need == PictureNeed::needed) {
-        needed_by_ = later.packet.time;
-        if (in_group) {
-          needed_before_ = later.number;
-          needed_before_time_ = needed_by_;
-        }
+        if (in_group) needed_before_ = later.number;
         return PictureNeed::needed;
       }
       unknown = unknown || need == PictureNeed::unknown;
@@ -385,15 +289,9 @@ class PacketPlanner {
   bool gave_up_ = false;
 
   std::uint64_t needed_before_ = 0;  // the number of a packet that is needed, and all references before it in its group
-  MediaTime needed_before_time_{};   // of its picture
-  MediaTime needed_by_{};            // of the picture for which the oldest packet is needed
   bool contiguous_ = true;           // since the last packet decoded, no reference was left out
   bool group_left_out_ = false;
   bool lead_left_out_ = false;  // a reference of the lead that is being decided upon
-
-  // too late, or refers to what was left out for that:
-  bool abandoned_ = false;       // the rest of the group that is being decided upon
-  bool lead_abandoned_ = false;  // the rest of its leading pictures
 };
 
 }  // namespace stream_infer::ffmpeg

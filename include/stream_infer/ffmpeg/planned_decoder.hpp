@@ -145,7 +145,6 @@ class PlannedDecoder {
       case Verdict::non_reference: return leave_out(counters_->left_out_non_reference);
       case Verdict::tail: return leave_out(counters_->left_out_tail);
       case Verdict::group: return leave_out(counters_->left_out_group);
-      case Verdict::late: return leave_out(counters_->left_out_late);
       case Verdict::wait: break;
     }
     if (planner_.waiting() == 0 && !packets_ahead_.empty()) {

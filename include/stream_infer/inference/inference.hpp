@@ -183,20 +183,15 @@ class Inference {
 
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  /// What will be looked at: the windows of the algorithms and, with a hook, every frame.
-  [[nodiscard]] SamplingPlan plan() const {
-    SamplingPlan all = lanes_.plan();
-    if (hook_) all.schedules.push_back(Schedule{});
-    return all;
-  }
+  /// What will be looked at: the windows of the algorithms, or, with a hook, every frame.
+  [[nodiscard]] std::optional<SamplingPlan> plan() const { return hook_ ? std::nullopt : std::optional{lanes_.plan()}; }
 
   template <class PlayerT>
   void run_offline(PlayerT& player, const StartOptions& options, TimePoint begin) {
     Latest latest;
     std::uint64_t version = 0;
     TimePoint told = begin;
-    for (const auto& [frame, number] :
-         player.play(options.fps, options.position, hook_ ? std::nullopt : std::optional{plan()})) {
+    for (const auto& [frame, number] : player.play(options.fps, options.position, plan())) {
       if (lanes_.run_at(frame, frame.timing(), outlet_) != 0) outlet_.send_all();
       if (hook_) {
         outlet_.latest(latest, version);
@@ -258,7 +253,7 @@ class Inference {
       active = player.is_active();  // before the frames are looked at: after the last look no frame can come
       for (; hook_ && next < tracker_->end(); ++next) {
         const Frame frame = tracker_->frame(next);
-        if (!frame || frame.left_out()) {
+        if (!frame) {
           ++process_skipped_;
           continue;
         }

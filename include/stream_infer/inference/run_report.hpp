@@ -23,12 +23,11 @@ struct RunReport {
   Mode mode = Mode::offline;
   PlayState end = PlayState::idle;  ///< ended, stopped or failed
   SourceStats source{};
-  std::vector<AlgoStats> algos{};   ///< in the order of loading
-  std::uint64_t send_failures = 0;  ///< how often the exporter's send_all() threw
-  std::string last_send_error{};    ///< what it said the last time
-  std::uint64_t process_skipped =
-      0;                   ///< realtime: played frames that the process hook was too slow to see, or that were left out
-  MediaTime media_time{};  ///< media time played through: of the last frame, less the start position
+  std::vector<AlgoStats> algos{};        ///< in the order of loading
+  std::uint64_t send_failures = 0;       ///< how often the exporter's send_all() threw
+  std::string last_send_error{};         ///< what it said the last time
+  std::uint64_t process_skipped = 0;     ///< realtime: played frames that the process hook was too slow to see
+  MediaTime media_time{};                ///< media time played through: of the last frame, less the start position
   std::chrono::nanoseconds wall_time{};  ///< from start() to its end, opening included
 
   [[nodiscard]] bool adds_up() const {

@@ -2,7 +2,6 @@
 
 #include "stream_infer/core/clock.hpp"
 #include "stream_infer/core/media_time.hpp"
-#include "stream_infer/player/lateness.hpp"
 
 #include <stop_token>
 #include <utility>
@@ -17,19 +16,12 @@ class Pacer {
  public:
   static constexpr MediaTime longest_gap{60'000'000'000};  ///< one minute
 
-  Pacer(C clock, bool live) : Pacer{clock, live, Lateness<C>{clock}} {}
-
-  /// \param lateness  is told where media time stands; of the same clock
-  Pacer(C clock, bool live, Lateness<C> lateness)
-      : clock_{std::move(clock)}, live_{live}, lateness_{std::move(lateness)} {}
+  Pacer(C clock, bool live) : clock_{std::move(clock)}, live_{live} {}
 
   /// Sleeps until a frame at `time` is to be played. Returns false if `stop` is requested before that.
   [[nodiscard]] bool wait(MediaTime time, const std::stop_token& stop) {
     if (live_) return !stop.stop_requested();
-    if (!started_ || time - previous_ > longest_gap) {
-      offset_ = clock_.now() - time;
-      lateness_.set_offset(offset_);
-    }
+    if (!started_ || time - previous_ > longest_gap) offset_ = clock_.now() - time;
     started_ = true;
     previous_ = time;
     return clock_.sleep_until(offset_ + time, stop);
@@ -37,8 +29,7 @@ class Pacer {
 
  private:
   C clock_;
-  bool live_ = false;
-  Lateness<C> lateness_;
+  bool live_;
   bool started_ = false;
   MediaTime previous_{};  // of the frame before
   MediaTime offset_{};    // of the clock's time from media time

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "stream_infer/core/callback.hpp"
 #include "stream_infer/core/media_time.hpp"
 #include "stream_infer/core/queue.hpp"
 #include "stream_infer/player/frame_selector.hpp"
@@ -15,11 +14,7 @@ namespace stream_infer::detail {
 /// FrameSelector says which are played, and a SamplingPlan what becomes of those.
 class PlayNeeds final : public PictureNeeds {
  public:
-  using Lateness = Callback<MediaTime(MediaTime)>;
-
-  /// \param lateness  as of PictureNeeds; empty: nothing is ever late
-  PlayNeeds(const FrameSelector& selector, SamplingPlan plan, Lateness lateness = {})
-      : selector_{selector}, frames_{std::move(plan)}, lateness_{std::move(lateness)} {}
+  PlayNeeds(const FrameSelector& selector, SamplingPlan plan) : selector_{selector}, frames_{std::move(plan)} {}
 
   void add(MediaTime time) override {
     const bool played = selector_.offer(time) == FrameSelector::Verdict::play;
@@ -33,17 +28,14 @@ class PlayNeeds final : public PictureNeeds {
   void end() override { ended_ = true; }
 
   PictureNeed take() override {
-    if (played_.empty() || (played_.front() != 0 && !frames_.knows_first(ended_))) return PictureNeed::unknown;
+    if (played_.empty() || (played_.front() != 0 && frames_.known(ended_) == 0)) return PictureNeed::unknown;
     const bool needed = played_.pop_front() != 0 && frames_.take();
     return needed ? PictureNeed::needed : PictureNeed::not_needed;
   }
 
-  [[nodiscard]] MediaTime lateness(MediaTime time) const override { return lateness_ ? lateness_(time) : MediaTime{}; }
-
  private:
   FrameSelector selector_;
   PlannedFrames frames_;
-  Lateness lateness_;
   detail::Queue<char> played_;  // the pictures not yet taken
   bool ended_ = false;
 };

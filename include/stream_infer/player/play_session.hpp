@@ -124,7 +124,6 @@ class PlaySession {
     MediaTime position{};
     std::stop_token stop;
     std::optional<SamplingPlan> plan;  ///< what will be looked at; none: everything
-    PlayNeeds::Lateness lateness{};    ///< with a plan: what comes too late by far may be left out; empty: nothing does
   };
 
   /// Opens the source. \throws Error
@@ -196,9 +195,9 @@ class PlaySession {
     FrameSelector::check(request.fps, request.position, redact(request.source));
     OpenOptions options{.position = FrameSelector::open_at(request.fps, request.position), .stop = request.stop};
     if (request.plan)
-      options.needs = [fps = request.fps, position = request.position, plan = *request.plan,
-                       lateness = request.lateness](const SourceInfo& info) -> std::unique_ptr<PictureNeeds> {
-        return std::make_unique<PlayNeeds>(FrameSelector{fps, info, position}, plan, lateness);
+      options.needs = [fps = request.fps, position = request.position,
+                       plan = *request.plan](const SourceInfo& info) -> std::unique_ptr<PictureNeeds> {
+        return std::make_unique<PlayNeeds>(FrameSelector{fps, info, position}, plan);
       };
     return producer.open(request.source, options);
   }

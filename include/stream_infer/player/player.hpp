@@ -7,7 +7,6 @@
 #include "stream_infer/core/redact.hpp"
 #include "stream_infer/core/stats.hpp"
 #include "stream_infer/fwd.hpp"
-#include "stream_infer/player/lateness.hpp"
 #include "stream_infer/player/pacer.hpp"
 #include "stream_infer/player/play_range.hpp"
 #include "stream_infer/player/play_session.hpp"
@@ -58,10 +57,9 @@ class Player {
     const std::lock_guard lock{thread_mutex_};
     const std::stop_token stop = begin(position);
     try {
-      return Range{
-          std::make_unique<Session>(*producer_, *tracker_, monitor_,
-                                    typename Session::Request{source_, fps, position, stop, std::move(plan), {}}),
-          monitor_, stop};
+      return Range{std::make_unique<Session>(*producer_, *tracker_, monitor_,
+                                             typename Session::Request{source_, fps, position, stop, std::move(plan)}),
+                   monitor_, stop};
     } catch (const Error& error) {
       finish_failed(error, stop);
       if (!stop.stop_requested()) throw;
@@ -70,8 +68,7 @@ class Player {
   }
 
   /// Plays on a thread of its own, at the stream's pace. Returns at once: the source is opened on that thread. If it
-  /// cannot be opened or fails, is_active() turns false and status() says why. Parameters as for play(). With a `plan`, a
-  /// file that this machine cannot decode fast enough keeps its pace all the same: what would come too late is left out.
+  /// cannot be opened or fails, is_active() turns false and status() says why. Parameters as for play().
   /// \throws Error  if a play is active, or for a rate or position that makes no sense
   void play_realtime(std::optional<Rational> fps = {}, MediaTime position = {}, OnFrame on_frame = {},
                      std::optional<SamplingPlan> plan = {}) {
@@ -80,10 +77,8 @@ class Player {
     clock_.begin_work();  // here, so that a clock driven by hand cannot run ahead of a thread that has not begun
     try {
       FrameSelector::check(fps, position, redact(source_));
-      const Lateness<C> lateness{clock_};
-      thread_ = std::thread{
-          [this, lateness, request = typename Session::Request{source_, fps, position, stop, std::move(plan), lateness},
-           on_frame = std::move(on_frame)] { run_realtime(request, lateness, on_frame); }};
+      thread_ = std::thread{[this, request = typename Session::Request{source_, fps, position, stop, std::move(plan)},
+                             on_frame = std::move(on_frame)] { run_realtime(request, on_frame); }};
     } catch (...) {
       const Error error = detail::current_error("play", redact(source_));
       clock_.end_work();
@@ -165,13 +160,12 @@ class Player {
       monitor_.finish(PlayState::failed, error);
   }
 
-  void run_realtime(const typename Session::Request& request, const Lateness<C>& lateness, const OnFrame& on_frame) {
+  void run_realtime(const typename Session::Request& request, const OnFrame& on_frame) {
     const std::stop_token& stop = request.stop;
     playing_thread_.store(std::this_thread::get_id());
     try {
       Session session{*producer_, *tracker_, monitor_, request};
-      Pacer<C> pacer{clock_, session.info().live, lateness};
-      const ReadStatus last = play_all(session, pacer, stop, on_frame);
+      const ReadStatus last = play_all(session, stop, on_frame);
       monitor_.finish(last == ReadStatus::end ? PlayState::ended : PlayState::stopped);
     } catch (...) {
       finish_failed(detail::current_error("play", redact(source_)), stop);
@@ -181,7 +175,8 @@ class Player {
     tracker_->interrupt();
   }
 
-  ReadStatus play_all(Session& session, Pacer<C>& pacer, const std::stop_token& stop, const OnFrame& on_frame) {
+  ReadStatus play_all(Session& session, const std::stop_token& stop, const OnFrame& on_frame) {
+    Pacer<C> pacer{clock_, session.info().live};
     for (;;) {
       Frame frame;
       const ReadStatus status = session.next(frame);

@@ -45,9 +45,6 @@ class PictureNeeds {
   virtual void end() = 0;
   /// Whether the first picture not yet taken is needed; `unknown`, and not taken, while pictures after it decide that.
   virtual PictureNeed take() = 0;
-  /// How long ago a picture at `time` ought to have been shown; not positive while it is early enough. What comes too late
-  /// by far may be left out though it is needed.
-  [[nodiscard]] virtual MediaTime lateness(MediaTime /*time*/) const { return {}; }
 };
 
 /// How a play wants its source opened.

@@ -25,9 +25,8 @@ struct SamplingPlan {
   }
 };
 
-/// Applies a SamplingPlan to the frames of a play, one after the other: which of them will some window hold? That a frame
-/// is needed is known with the due of a window that holds it; that it is not, when so many frames have followed that no
-/// window can reach back to it any more. One thread.
+/// Applies a SamplingPlan to the frames of a play, one after the other: which of them will some window hold? Whether a
+/// frame is needed is known when so many frames have followed that no window can reach back to it any more. One thread.
 class PlannedFrames {
  public:
   explicit PlannedFrames(SamplingPlan plan) : plan_{std::move(plan)}, span_{plan_.span()} {}
@@ -38,19 +37,17 @@ class PlannedFrames {
     ++added_;
     for (const Schedule& schedule : plan_.schedules) {
       if (added_ < schedule.sampling().span() || DueRule{schedule.interval}.dues_at(timing) == 0) continue;
-      // one that has been taken already was known to be needed
-      for (std::size_t back = 0; back < schedule.sampling().span() && back < needed_.size();
-           back += schedule.frame_step)
-        needed_[needed_.size() - 1 - back] = 1;
+      for (std::size_t i = 0; i < schedule.frame_count; ++i) needed_[needed_.size() - 1 - i * schedule.frame_step] = 1;
     }
   }
 
-  /// Whether there is a frame not yet taken, and it is known whether it is needed. \param ended  no frame will follow
-  [[nodiscard]] bool knows_first(bool ended) const {
-    return !needed_.empty() && (ended || needed_.front() != 0 || needed_.size() >= span_);
+  /// How many of the frames not yet taken are known.
+  [[nodiscard]] std::size_t known(bool ended) const {
+    if (ended) return needed_.size();
+    return needed_.size() < span_ ? 0 : needed_.size() - span_ + 1;
   }
 
-  /// Takes the first frame; whether it is needed. It must be known.
+  /// Whether the first frame not yet taken is needed. It must be known.
   bool take() { return needed_.pop_front() != 0; }
 
  private:
