@@ -33,7 +33,7 @@ struct NoPicture {
 template <Picture P = NoPicture>
 class FramePool {
  public:
-  /// \param counters  where conversions are counted
+  /// \param counters  where conversions are counted; not null
   explicit FramePool(std::shared_ptr<SourceCounters> counters = std::make_shared<SourceCounters>())
       : shared_{std::make_shared<Shared>(std::move(counters))} {}
 
