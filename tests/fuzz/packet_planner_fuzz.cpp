@@ -10,6 +10,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   fuzz::bytes = data + 1;
   fuzz::left = size - 1;
-  fuzz::cases()[data[0] % fuzz::cases().size()].run();
+  fuzz::cases()[data[0] % fuzz::cases().size()]();
   return 0;
 }

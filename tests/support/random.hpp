@@ -1,34 +1,16 @@
 #pragma once
 
 #include "support/catch.hpp"
+#include "support/choices.hpp"
 
-#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <random>
-#include <vector>
 
 namespace stream_infer::test {
 
-/// Random numbers that are the same with every standard library.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : engine_{seed} {}
-
-  /// From `low` to `high`, both included.
-  [[nodiscard]] std::int64_t between(std::int64_t low, std::int64_t high) {
-    return low + static_cast<std::int64_t>(engine_() % (static_cast<std::uint64_t>(high - low) + 1));
-  }
-  [[nodiscard]] bool chance(int percent) { return between(1, 100) <= percent; }
-
-  template <class T>
-  [[nodiscard]] const T& pick(const std::vector<T>& from) {
-    return from[static_cast<std::size_t>(between(0, static_cast<std::int64_t>(from.size()) - 1))];
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
+/// Begun with a seed.
+using Random = Choices<std::mt19937_64>;
 
 /// The seed of the first random case: fixed, unless the environment variable STREAM_INFER_TEST_SEED gives another.
 [[nodiscard]] inline std::uint64_t first_seed() {

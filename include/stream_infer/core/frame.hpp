@@ -83,7 +83,7 @@ class alignas(64) FrameState {
       throw;
     }
     drop_picture();  // nobody needs the decoded form any more
-    pool_->counters->frames_converted.fetch_add(1, std::memory_order_relaxed);
+    count(pool_->counters->frames_converted);
   }
 
   void recycle() noexcept {

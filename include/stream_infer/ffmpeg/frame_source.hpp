@@ -11,6 +11,7 @@
 #include "stream_infer/ffmpeg/ffmpeg_options.hpp"
 #include "stream_infer/ffmpeg/frame_filter.hpp"
 #include "stream_infer/ffmpeg/frame_maker.hpp"
+#include "stream_infer/ffmpeg/handle.hpp"
 #include "stream_infer/ffmpeg/make_bitstream.hpp"
 #include "stream_infer/ffmpeg/orientation.hpp"
 #include "stream_infer/ffmpeg/packet.hpp"

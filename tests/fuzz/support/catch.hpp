@@ -8,10 +8,7 @@
 // process if it does not hold. What a test checks about all its cases together means nothing here.
 namespace stream_infer::test::fuzz {
 
-struct Case {
-  const char* name;
-  void (*run)();
-};
+using Case = void (*)();
 inline std::vector<Case>& cases() {
   static std::vector<Case> all;
   return all;
@@ -19,7 +16,7 @@ inline std::vector<Case>& cases() {
 inline bool in_random_case = false;
 
 struct Registered {
-  Registered(const char* name, void (*run)()) { cases().push_back({name, run}); }
+  explicit Registered(Case run) { cases().push_back(run); }
 };
 
 inline void check(bool holds, const char* what, const char* file, int line) {
@@ -32,10 +29,10 @@ inline void check(bool holds, const char* what, const char* file, int line) {
 
 #define FUZZ_JOIN_(a, b) a##b
 #define FUZZ_JOIN(a, b) FUZZ_JOIN_(a, b)
-#define TEST_CASE(name, tags)                                                              \
-  static void FUZZ_JOIN(fuzz_case_, __LINE__)();                                           \
-  static const stream_infer::test::fuzz::Registered FUZZ_JOIN(fuzz_registered_, __LINE__){ \
-      name, &FUZZ_JOIN(fuzz_case_, __LINE__)};                                             \
+#define TEST_CASE(name, tags)                                                                              \
+  static void FUZZ_JOIN(fuzz_case_, __LINE__)();                                                           \
+  static const stream_infer::test::fuzz::Registered FUZZ_JOIN(fuzz_registered_,                            \
+                                                              __LINE__){&FUZZ_JOIN(fuzz_case_, __LINE__)}; \
   static void FUZZ_JOIN(fuzz_case_, __LINE__)()
 #define CHECK(...) stream_infer::test::fuzz::check(static_cast<bool>(__VA_ARGS__), #__VA_ARGS__, __FILE__, __LINE__)
 #define CHECK_FALSE(...) CHECK(!(__VA_ARGS__))
