@@ -10,8 +10,8 @@ namespace stream_infer::test {
 template <class Engine>
 class Choices {
  public:
-  template <class... Seed>
-  explicit Choices(Seed... seed) : engine_(seed...) {}
+  Choices() = default;
+  explicit Choices(std::uint64_t seed) : engine_{seed} {}
 
   /// From `low` to `high`, both included.
   [[nodiscard]] std::int64_t between(std::int64_t low, std::int64_t high) {
