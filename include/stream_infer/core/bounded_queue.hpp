@@ -1,11 +1,12 @@
 #pragma once
 
+#include "stream_infer/core/handle.hpp"
+
 #include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
-#include <vector>
 
 namespace stream_infer::detail {
 
@@ -71,7 +72,7 @@ class BoundedQueue {
   static bool is_closed(std::uint32_t word) { return (word & closed_bit) != 0; }
 
   const std::uint32_t mask_;
-  std::vector<T> values_;
+  Array<T> values_;
   alignas(64) std::atomic<std::uint32_t> pushed_{0};
   alignas(64) std::atomic<std::uint32_t> popped_{0};
 };

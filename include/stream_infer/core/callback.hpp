@@ -22,28 +22,20 @@ class Callback<R(Args...)> {
 
   template <class F>
     requires(!std::same_as<std::remove_cvref_t<F>, Callback> && std::is_invocable_r_v<R, std::decay_t<F>&, Args...>)
-  Callback(F&& callable) : held_{std::make_shared<Held<std::decay_t<F>>>(std::forward<F>(callable))} {}  // NOLINT
+  Callback(F&& callable)  // NOLINT
+      : callable_{std::make_shared<std::decay_t<F>>(std::forward<F>(callable))}, call_{&call<std::decay_t<F>>} {}
 
-  R operator()(Args... arguments) const { return held_->call(std::forward<Args>(arguments)...); }
-  [[nodiscard]] explicit operator bool() const noexcept { return held_ != nullptr; }
+  R operator()(Args... arguments) const { return call_(callable_.get(), std::forward<Args>(arguments)...); }
+  [[nodiscard]] explicit operator bool() const noexcept { return callable_ != nullptr; }
 
  private:
-  struct Base {
-    Base() = default;
-    Base(const Base&) = delete;
-    Base& operator=(const Base&) = delete;
-    virtual ~Base() = default;
-    virtual R call(Args... arguments) = 0;
-  };
-
   template <class F>
-  struct Held final : Base {
-    explicit Held(F given) : callable(std::move(given)) {}
-    R call(Args... arguments) override { return static_cast<R>(callable(std::forward<Args>(arguments)...)); }
-    F callable;
-  };
+  static R call(void* callable, Args... arguments) {
+    return static_cast<R>((*static_cast<F*>(callable))(std::forward<Args>(arguments)...));
+  }
 
-  std::shared_ptr<Base> held_;
+  std::shared_ptr<void> callable_;
+  R (*call_)(void*, Args...) = nullptr;
 };
 
 }  // namespace stream_infer

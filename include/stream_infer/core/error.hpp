@@ -59,7 +59,7 @@ class Error : public std::system_error {
   /// \param subject  the source or name that the step was about; a source must have gone through redact()
   /// \param reason   the reason in words and, where there is one, the way out; empty takes the code's own message
   Error(std::error_code code, std::string_view step, std::string_view subject, std::string_view reason = {})
-      : std::system_error{code}, text_{std::make_shared<const Text>(code, step, subject, reason)} {}
+      : std::system_error{code}, text_{new Text{code, step, subject, reason}} {}
 
   Error(Errc code, std::string_view step, std::string_view subject, std::string_view reason = {})
       : Error{make_error_code(code), step, subject, reason} {}

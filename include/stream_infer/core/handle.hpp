@@ -16,7 +16,7 @@ void delete_array(T* objects) noexcept {
 }
 
 /// Owns an object; `free` ends it. As std::unique_ptr, which would be the plain choice, but each kind of it costs every
-/// including file what a hundred lines do.
+/// including file what a hundred lines do. (So does std::make_shared; the library's own objects are handed to a shared_ptr.)
 template <class T, void (*free)(T*) noexcept = delete_object<T>>
 class Handle {
  public:
@@ -48,6 +48,7 @@ class Handle {
 template <class T>
 class Array {
  public:
+  Array() = default;
   explicit Array(std::size_t size) : objects_{new T[size]{}} {}
   [[nodiscard]] T& operator[](std::size_t i) const noexcept { return objects_.get()[i]; }
 

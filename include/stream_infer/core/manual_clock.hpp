@@ -136,7 +136,7 @@ class ManualClock {
     Sleeper* first = nullptr;   // of a list on the sleepers' own stacks: who has slept longest comes first
   };
 
-  std::shared_ptr<State> shared_ = std::make_shared<State>();
+  std::shared_ptr<State> shared_{new State};
 };
 
 static_assert(Clock<ManualClock>);

@@ -13,7 +13,7 @@ namespace stream_infer {
 class Name {
  public:
   Name() = default;
-  explicit Name(std::string text) : text_{std::make_shared<const std::string>(std::move(text))} {}
+  explicit Name(std::string text) : text_{new std::string{std::move(text)}} {}
 
   [[nodiscard]] std::string_view view() const noexcept { return text_ ? std::string_view{*text_} : std::string_view{}; }
   operator std::string_view() const noexcept { return view(); }  // NOLINT(google-explicit-constructor): as std::string

@@ -1,8 +1,9 @@
 #pragma once
 
+#include "stream_infer/core/handle.hpp"
+
 #include <cstddef>
 #include <utility>
-#include <vector>
 
 namespace stream_infer::detail {
 
@@ -21,7 +22,7 @@ class Queue {
   [[nodiscard]] T& back() { return slots_[place(size_ - 1)]; }
 
   void push_back(T value) {
-    if (size_ == slots_.size()) grow();
+    if (size_ == capacity_) grow();
     slots_[place(size_)] = std::move(value);
     ++size_;
   }
@@ -35,16 +36,19 @@ class Queue {
   }
 
  private:
-  [[nodiscard]] std::size_t place(std::size_t i) const { return (first_ + i) & (slots_.size() - 1); }  // a power of two
+  [[nodiscard]] std::size_t place(std::size_t i) const { return (first_ + i) & (capacity_ - 1); }  // a power of two
 
   void grow() {
-    std::vector<T> larger(slots_.empty() ? 16 : 2 * slots_.size());
+    const std::size_t capacity = capacity_ == 0 ? 16 : 2 * capacity_;
+    Array<T> larger{capacity};
     for (std::size_t i = 0; i < size_; ++i) larger[i] = std::move(slots_[place(i)]);
     slots_ = std::move(larger);
+    capacity_ = capacity;
     first_ = 0;
   }
 
-  std::vector<T> slots_;
+  Array<T> slots_;
+  std::size_t capacity_ = 0;
   std::size_t first_ = 0;
   std::size_t size_ = 0;
 };

@@ -23,7 +23,7 @@ class FFmpegReader {
  public:
   /// \throws Error
   FFmpegReader(const std::string& source, const FFmpegOptions& settings, const OpenOptions& options)
-      : ahead_{std::make_shared<Ahead>(source, settings, options)}, worker_{ahead_} {}
+      : ahead_{new Ahead{source, settings, options}}, worker_{ahead_} {}
 
   [[nodiscard]] const SourceInfo& info() const { return ahead_->source.info(); }
   [[nodiscard]] const std::shared_ptr<SourceCounters>& counters() const { return ahead_->source.counters(); }
@@ -54,10 +54,9 @@ class FFmpegReader {
   /// What the thread that reads ahead uses. It is shared with it: a thread that does not end in time is left behind.
   struct Ahead final : ffmpeg::Task {
     Ahead(const std::string& name, const FFmpegOptions& settings, const OpenOptions& options)
-        : pass_on{options.stop, RequestStop{&own_stop}},
+        : pass_on{options.stop, Stopping{this}},
           source{name, settings,
-                 OpenOptions{.position = options.position, .stop = own_stop.get_token(), .needs = options.needs}},
-          close_queue{own_stop.get_token(), CloseQueue{&queue}} {}
+                 OpenOptions{.position = options.position, .stop = own_stop.get_token(), .needs = options.needs}} {}
 
     void run() noexcept override {
       for (bool more = true; more;) {
@@ -77,24 +76,22 @@ class FFmpegReader {
       }
     }
 
-    void stop() noexcept override { own_stop.request_stop(); }
+    void stop() noexcept override {
+      own_stop.request_stop();
+      queue.close();
+    }
 
     static constexpr std::uint32_t depth = 8;  // pictures with pixels; a 1080p one is 3 MB
 
-    struct RequestStop {
-      std::stop_source* source;
-      void operator()() const { source->request_stop(); }
-    };
-    struct CloseQueue {
-      detail::BoundedQueue<Batch>* queue;
-      void operator()() const { queue->close(); }
+    struct Stopping {
+      Ahead* ahead;
+      void operator()() const { ahead->stop(); }
     };
 
     std::stop_source own_stop;  // requested with the play's, and when the reader is destroyed
-    std::stop_callback<RequestStop> pass_on;
-    ffmpeg::FrameSource source;
     detail::BoundedQueue<Batch> queue{depth};
-    std::stop_callback<CloseQueue> close_queue;
+    std::stop_callback<Stopping> pass_on;
+    ffmpeg::FrameSource source;
   };
 
   std::shared_ptr<Ahead> ahead_;

@@ -102,8 +102,8 @@ class FrameMaker {
   FFmpegOptions settings_;
   Orientation orientation_;
   std::optional<Rational> fps_;
-  std::shared_ptr<SourceCounters> counters_ = std::make_shared<SourceCounters>();
-  std::shared_ptr<DecodedPicture::Converters> converters_ = std::make_shared<DecodedPicture::Converters>();
+  std::shared_ptr<SourceCounters> counters_{new SourceCounters};
+  std::shared_ptr<DecodedPicture::Converters> converters_{new DecodedPicture::Converters};
   FramePool<DecodedPicture> pool_{counters_};
 
   std::optional<MediaTime> last_time_;

@@ -154,7 +154,7 @@ struct Opening final : Task {
                                       const std::stop_token& stop) {
   quiet_log_once();
 
-  const auto opening = std::make_shared<detail::Opening>(source, options);
+  const std::shared_ptr<detail::Opening> opening{new detail::Opening{source, options}};
   const std::shared_ptr<Interrupt> flag{opening, &opening->interrupt};
   const std::stop_callback<Interrupting> interrupt{stop, Interrupting{flag}};
   Worker worker{opening};
