@@ -10,6 +10,7 @@ left out, and said to be.
 import argparse
 import csv
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -178,11 +179,14 @@ def main():
     parser.add_argument("--clips", default=",".join(CLIPS))
     parser.add_argument("--schedules", default=";".join(SCHEDULES), help="divided by ';'")
     arguments = parser.parse_args()
+    chosen = [part for name in ("clips", "schedules") if getattr(arguments, name) != parser.get_default(name)
+              for part in ("--" + name, getattr(arguments, name))]
+    command = " ".join(["bench/run.sh", str(arguments.runs), "sparse", *map(shlex.quote, chosen)])
     rows = []
     for clip in arguments.clips.split(","):
         for schedule in arguments.schedules.split(";"):
             rows += measure(arguments.build, clip, schedule, arguments.runs)
-            write_table(arguments.build, rows, f"bench/run.sh {arguments.runs} sparse")
+            write_table(arguments.build, rows, command)
     plot(arguments.build, rows)
 
 

@@ -121,7 +121,10 @@ template <class Tracker>
 Result measure(const Load& load, double clock) {
   Tracker tracker;
   si::FramePool<> pool;
-  std::atomic<bool> done{false};
+  // Alone in its cache lines: the readers look at it all the time, and around it are the variables of the writer's loop.
+  struct alignas(128) {
+    std::atomic<bool> value{false};
+  } done;
   std::atomic<std::uint64_t> windows{0};
   std::vector<std::jthread> readers;
   for (std::size_t i = 0; i < reader_count; ++i)
@@ -129,7 +132,7 @@ Result measure(const Load& load, double clock) {
       run_on_processor_0(false);
       std::array<si::Frame, 5> window;
       std::uint64_t taken = 0;
-      while (!done.load(std::memory_order_relaxed)) {
+      while (!done.value.load(std::memory_order_relaxed)) {
         const std::uint64_t end = tracker.end();
         if (end != 0 && tracker.window(end - 1, step, window)) ++taken;
         if (load.reader_pause > 0ns) std::this_thread::sleep_for(load.reader_pause);
@@ -155,7 +158,7 @@ Result measure(const Load& load, double clock) {
     next = std::max(next, std::chrono::steady_clock::now());
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  done = true;
+  done.value = true;
   readers.clear();
 
   std::ranges::sort(times);

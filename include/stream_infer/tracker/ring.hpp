@@ -106,7 +106,8 @@ class Ring {
   }
 
  private:
-  struct alignas(64) Node {
+  /// Alone in its cache lines: the writer retires, and uses again, the neighbours of what readers look at.
+  struct alignas(false_sharing_range) Node {
     typename Sync::template atomic<std::uint32_t> pins;
     typename Sync::template var<std::uint64_t> index;
     typename Sync::template var<T> value;
@@ -170,7 +171,7 @@ class Ring {
   Array<Node> nodes_;
   Array<Slot> slots_;
 
-  // The writer's own, in one cache line: with vectors, of three words each, push() took three times as long.
+  // The writer's own.
   alignas(false_sharing_range) Array<Node*> held_;  // in the slots, which are in the readers' caches
   Array<Node*> free_;                               // pinned by nobody
   Array<Node*> lent_;                               // retired, but a reader held them when last seen
