@@ -64,6 +64,24 @@ TEST_CASE("A late frame is played at once, and the pace is kept", "[pacer]") {
   CHECK(clock.now() == 100600ms);  // not 500 ms late for ever
 }
 
+TEST_CASE("After a stall frames come faster, and ten times as fast at the most", "[pacer]") {
+  JumpClock clock;
+  si::Pacer pacer{clock, false};
+  CHECK(pacer.wait(0s, {}));
+  clock.go_on(200ms);  // five frames
+  Times played;
+  for (const si::MediaTime time : Times{40ms, 80ms, 120ms, 160ms, 200ms, 240ms, 280ms}) {
+    CHECK(pacer.wait(time, {}));
+    played.push_back(clock.now() - 100s);
+  }
+  CHECK(played == Times{200ms, 204ms, 208ms, 212ms, 216ms, 240ms, 280ms});
+  clock.go_on(200ms);
+  CHECK(pacer.wait(320ms, {}));
+  clock.go_on(10ms);  // what takes longer by itself is not held up
+  CHECK(pacer.wait(360ms, {}));
+  CHECK(clock.now() == 100490ms);
+}
+
 TEST_CASE("Nobody waits through a jump of the time stamps", "[pacer]") {
   JumpClock clock;
   si::Pacer pacer{clock, false};
