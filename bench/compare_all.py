@@ -3,14 +3,13 @@
 
 All contestants take their turn in each round, so that a machine that gets slower does so for all; one round before is not
 counted. Written to BUILD: sparse.md and sparse.csv, with medians of wall time, CPU time and peak memory and, of each round,
-the ratio to FFmpeg's bare decode; and, where matplotlib is installed, sparse.png. Contestants that are not installed are
-left out, and said to be.
+the ratio to FFmpeg's bare decode; and, where matplotlib is installed, sparse.png. What sparse.csv holds of other clips and
+schedules is kept, so that all can be measured in parts. Contestants that are not installed are left out.
 """
 
 import argparse
 import csv
 import os
-import shlex
 import statistics
 import subprocess
 import sys
@@ -52,25 +51,15 @@ def make_clip(build, name):
     return path
 
 
-def frames_needed(texts):
-    """The numbers of the frames that some window holds."""
-    all_schedules = [schedules.parse(text) for text in texts]
-    return [number for number in range(SECONDS * 30) if schedules.needs(all_schedules, number)]
-
-
 def select_filter(texts):
-    """FFmpeg's own way to look at some frames only; where the expression would be too long, none."""
-    needed = frames_needed(texts)
-    if len(needed) == SECONDS * 30:
-        return "scale=640:360:flags=area,format=bgr24"
-    steps = {b - a for a, b in zip(needed, needed[1:])}
-    if len(steps) == 1:
-        expression = f"eq(mod(n\\,{steps.pop()})\\,{needed[0] % (needed[1] - needed[0])})"
-    elif len(needed) <= 200:
-        expression = "+".join(f"eq(n\\,{n})" for n in needed)
-    else:
-        return None
-    return f"select={expression},scale=640:360:flags=area,format=bgr24"
+    """FFmpeg's own way to look at some frames only."""
+    if any(schedules.is_due(schedules.parse(text), number) for text in texts for number in (0, 1)):
+        return "scale=640:360:flags=area,format=bgr24"  # every frame
+    terms = []
+    for count, step, milliseconds in map(schedules.parse, texts):
+        period = milliseconds * 30 // 1000  # frames; a due is at the last one of each
+        terms += [f"eq(mod(n\\,{period})\\,{period - 1 - i * step})" for i in range(count)]
+    return f"select={'+'.join(terms)},scale=640:360:flags=area,format=bgr24"
 
 
 def contestants(build, texts):
@@ -80,10 +69,8 @@ def contestants(build, texts):
         ("stream_infer", [os.path.join(binary, "sampled"), "CLIP", *texts]),
         ("ffmpeg, bare decode", ["ffmpeg", "-nostdin", "-v", "error", "-i", "CLIP", "-f", "null", "-"]),
     ]
-    select = select_filter(texts)
-    if select:
-        filtered = ["-vf", select, "-vsync", "passthrough", "-f", "null", "-"]
-        found.append(("ffmpeg, select and scale", ["ffmpeg", "-nostdin", "-v", "error", "-i", "CLIP", *filtered]))
+    filtered = ["-vf", select_filter(texts), "-vsync", "passthrough", "-f", "null", "-"]
+    found.append(("ffmpeg, select and scale", ["ffmpeg", "-nostdin", "-v", "error", "-i", "CLIP", *filtered]))
     opencv = os.path.join(binary, "rival_opencv")
     if os.path.exists(opencv):
         found.append(("OpenCV, read", [opencv, "read", "CLIP", *texts]))
@@ -125,23 +112,45 @@ def measure(build, clip, schedule, runs):
         wall_ratio, cpu_ratio = (
             statistics.median(ours[i] / theirs[i] for ours, theirs in zip(costs[name], base)) for i in range(2)
         )
-        rows.append([clip, schedule, name, wall, cpu, memory, wall_ratio, cpu_ratio])
+        rows.append([clip, schedule, name, wall, cpu, memory, wall_ratio, cpu_ratio, runs])
         print(f"{clip:16} {schedule:26} {name:26} {wall:7.2f} s {cpu:7.2f} s {memory:6.0f} MiB  "
               f"{wall_ratio:5.2f} {cpu_ratio:5.2f}", flush=True)
     return rows
 
 
-def write_table(build, rows, command):
+COLUMNS = "clip schedule contestant wall_s cpu_s memory_mib wall_ratio cpu_ratio runs".split()
+
+
+def read_table(build):
+    """What was measured before: {(clip, schedule): rows}."""
+    table = {}
+    path = os.path.join(build, "sparse.csv")
+    if os.path.exists(path):
+        with open(path, newline="") as file:
+            for row in csv.DictReader(file):
+                if row.keys() == set(COLUMNS):
+                    numbers = [float(row[column]) for column in COLUMNS[3:8]]
+                    values = [row["clip"], row["schedule"], row["contestant"], *numbers, int(row["runs"])]
+                    table.setdefault((row["clip"], row["schedule"]), []).append(values)
+    return table
+
+
+def in_order(table):
+    return [row for clip in CLIPS for schedule in SCHEDULES for row in table.get((clip, schedule), [])]
+
+
+def write_table(build, rows):
     with open(os.path.join(build, "sparse.csv"), "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow("clip schedule contestant wall_s cpu_s memory_mib wall_ratio cpu_ratio".split())
-        writer.writerows(row[:3] + [f"{number:.3f}" for number in row[3:]] for row in rows)
+        writer.writerow(COLUMNS)
+        writer.writerows(row[:3] + [f"{number:.3f}" for number in row[3:8]] + row[8:] for row in rows)
     with open(os.path.join(build, "sparse.md"), "w") as file:
-        file.write(f"Made by `{command}`. Ratios are to FFmpeg's bare decode, in the same round.\n\n")
-        file.write("| clip | looked at | by | wall | CPU | memory | wall, ratio | CPU, ratio |\n|---|---|---|---|---|---|---|---|\n")
-        for clip, schedule, name, wall, cpu, memory, wall_ratio, cpu_ratio in rows:
+        file.write("Made by `bench/run.sh RUNS sparse`. Ratios are to FFmpeg's bare decode, in the same round.\n\n")
+        file.write("| clip | looked at | by | wall | CPU | memory | wall, ratio | CPU, ratio | runs |\n"
+                   "|---|---|---|---|---|---|---|---|---|\n")
+        for clip, schedule, name, wall, cpu, memory, wall_ratio, cpu_ratio, runs in rows:
             file.write(f"| {clip} | {schedule} | {name} | {wall:.2f} s | {cpu:.2f} s | {memory:.0f} MiB "
-                       f"| {wall_ratio:.2f} | {cpu_ratio:.2f} |\n")
+                       f"| {wall_ratio:.2f} | {cpu_ratio:.2f} | {runs} |\n")
 
 
 def plot(build, rows):
@@ -179,15 +188,12 @@ def main():
     parser.add_argument("--clips", default=",".join(CLIPS))
     parser.add_argument("--schedules", default=";".join(SCHEDULES), help="divided by ';'")
     arguments = parser.parse_args()
-    chosen = [part for name in ("clips", "schedules") if getattr(arguments, name) != parser.get_default(name)
-              for part in ("--" + name, getattr(arguments, name))]
-    command = " ".join(["bench/run.sh", str(arguments.runs), "sparse", *map(shlex.quote, chosen)])
-    rows = []
+    table = read_table(arguments.build)
     for clip in arguments.clips.split(","):
         for schedule in arguments.schedules.split(";"):
-            rows += measure(arguments.build, clip, schedule, arguments.runs)
-            write_table(arguments.build, rows, command)
-    plot(arguments.build, rows)
+            table[clip, schedule] = measure(arguments.build, clip, schedule, arguments.runs)
+            write_table(arguments.build, in_order(table))
+    plot(arguments.build, in_order(table))
 
 
 if __name__ == "__main__":
