@@ -24,6 +24,7 @@ struct FrameAccess;
 
 /// What the frames of one pool share. It lives as long as any of them.
 struct FramePoolState {
+  FramePoolState() : counters{new SourceCounters} {}
   explicit FramePoolState(std::shared_ptr<SourceCounters> shared) : counters{std::move(shared)} {}
   virtual ~FramePoolState() = default;
   FramePoolState(const FramePoolState&) = delete;

@@ -33,9 +33,10 @@ struct NoPicture {
 template <Picture P = NoPicture>
 class FramePool {
  public:
+  FramePool() : shared_{new Shared} {}
+
   /// \param counters  where conversions are counted; not null
-  explicit FramePool(std::shared_ptr<SourceCounters> counters = std::shared_ptr<SourceCounters>{new SourceCounters})
-      : shared_{new Shared{std::move(counters)}} {}
+  explicit FramePool(std::shared_ptr<SourceCounters> counters) : shared_{new Shared{std::move(counters)}} {}
 
   /// A frame at `time` whose pixels will be converted on first use from what `fill(picture)` puts into the picture.
   template <std::invocable<P&> Fill>
