@@ -53,11 +53,13 @@ def make_clip(build, name):
 
 def select_filter(texts):
     """FFmpeg's own way to look at some frames only."""
-    if any(schedules.is_due(schedules.parse(text), number) for text in texts for number in (0, 1)):
+    if any(schedules.is_due(schedules.parse(text), 0) for text in texts):
         return "scale=640:360:flags=area,format=bgr24"  # every frame
     terms = []
     for count, step, milliseconds in map(schedules.parse, texts):
-        period = milliseconds * 30 // 1000  # frames; a due is at the last one of each
+        period, rest = divmod(milliseconds * 30, 1000)  # frames; a due is at the last one of each
+        if rest != 0:
+            sys.exit(f"{milliseconds} ms: the interval of a schedule must be a whole number of frames")
         terms += [f"eq(mod(n\\,{period})\\,{period - 1 - i * step})" for i in range(count)]
     return f"select={'+'.join(terms)},scale=640:360:flags=area,format=bgr24"
 
