@@ -1,9 +1,11 @@
 #include "support/count_allocations.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
+#include <thread>
 
 namespace {
 
@@ -20,6 +22,19 @@ std::uint64_t allocations() noexcept { return taken.load(std::memory_order_relax
 std::uint64_t live_allocations() noexcept {
   const std::uint64_t back = given_back.load(std::memory_order_relaxed);
   return taken.load(std::memory_order_relaxed) - back;
+}
+
+void wait_until_none_is_taken() {
+  using Clock = std::chrono::steady_clock;
+  std::uint64_t last = allocations();
+  Clock::time_point since = Clock::now();
+  while (Clock::now() - since < std::chrono::milliseconds{300}) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    if (const std::uint64_t now = allocations(); now != last) {
+      last = now;
+      since = Clock::now();
+    }
+  }
 }
 
 }  // namespace stream_infer::test

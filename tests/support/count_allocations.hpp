@@ -11,4 +11,8 @@ namespace stream_infer::test {
 /// How many of those have not been given back.
 [[nodiscard]] std::uint64_t live_allocations() noexcept;
 
+/// Waits until the other threads have taken no memory for a while: until whatever runs ahead is as far ahead as it goes,
+/// and has all the memory that it will ever need.
+void wait_until_none_is_taken();
+
 }  // namespace stream_infer::test

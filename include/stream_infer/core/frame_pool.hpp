@@ -63,7 +63,7 @@ class FramePool {
 
   struct Shared final : detail::FramePoolState {
     using detail::FramePoolState::FramePoolState;
-    detail::Recycler<Node> nodes;
+    detail::Recycler<Node, 512> nodes;  // a reader that runs ahead has some 300 frames that nobody needs on the way
   };
 
   struct Node final : detail::FrameState {
