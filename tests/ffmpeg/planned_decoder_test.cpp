@@ -316,7 +316,8 @@ TEST_CASE("The image of a frame that was left out says why there is none", "[ffm
 
 TEST_CASE("A steady play by plan takes no memory from operator new", "[ffmpeg][planned]") {
   const std::string clip = minute_clip();
-  const si::MediaTime interval = GENERATE(si::MediaTime{1s}, si::MediaTime{1h});  // an hour: nothing but the first frame
+  const si::MediaTime interval =
+      GENERATE(si::MediaTime{1s}, si::MediaTime{1h});  // an hour: nothing but the first frame
   CAPTURE(interval);
   const Case made{.plan = {{{.frame_count = 2, .frame_step = 5, .interval = interval}}}};
   si::FFmpegReader reader = si::FFmpegProducer{{.width = 48, .height = 32, .threads = 2}}.open(clip, made.options());
