@@ -101,7 +101,7 @@ struct Structure {
 /// What would become of the packets, and of the pictures.
 struct Outcome {
   using Verdict = si::ffmpeg::PacketPlanner::Verdict;
-  std::array<std::size_t, 6> verdicts{};
+  std::array<std::size_t, 7> verdicts{};
   std::size_t pictures = 0;
   std::size_t needed = 0;
   std::vector<si::MediaTime> times{};  ///< of all pictures, in order

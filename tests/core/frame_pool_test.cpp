@@ -64,6 +64,18 @@ TEST_CASE("A frame is made with its pixels", "[frame_pool]") {
   CHECK(pool.counters()->frames_converted == 0);  // it was written, not converted
 }
 
+TEST_CASE("That a frame was left out is forgotten when it is used for another", "[frame_pool]") {
+  si::FramePool<> pool;
+  CHECK_FALSE(si::Frame{}.left_out());
+  for (int i = 0; i < 3; ++i) {
+    si::Frame frame = pool.make(spec, 80ms, write_nothing);
+    CHECK_FALSE(frame.left_out());
+    si::detail::FrameAccess::leave_out(frame);
+    const si::Frame copy = frame;
+    CHECK(copy.left_out());
+  }
+}
+
 TEST_CASE("A frame is made from a picture that is converted when somebody looks", "[frame_pool]") {
   si::FramePool<Text> pool;
   const si::Frame frame = pool.make_lazy(spec, 0ms, [](Text& picture) { picture.text = "four"; });

@@ -9,7 +9,7 @@ namespace si = stream_infer;
 
 TEST_CASE("Every skipped frame and every missed due is in the totals", "[stats]") {
   CHECK(si::Skips{.rate = 1, .position = 20, .tracker = 300, .stopped = 4000}.total() == 4321);
-  CHECK(si::Misses{.gap = 1, .warm_up = 20, .busy = 300, .overwritten = 4000}.total() == 4321);
+  CHECK(si::Misses{.gap = 1, .warm_up = 20, .busy = 300, .overwritten = 4000, .left_out = 50000}.total() == 54321);
 }
 
 TEST_CASE("A source's account adds up, or shows that it does not", "[stats]") {
@@ -40,6 +40,7 @@ TEST_CASE("A reader's counters are all taken over", "[stats]") {
   counters.left_out_non_reference = 7;
   counters.left_out_tail = 8;
   counters.left_out_group = 9;
+  counters.left_out_late = 10;
   counters.frames_decoded = 3;
   counters.frames_converted = 4;
   counters.frames_damaged = 5;
@@ -49,8 +50,8 @@ TEST_CASE("A reader's counters are all taken over", "[stats]") {
   source.take(counters);
   CHECK(source.packets_read == 1);
   CHECK(source.packets_decoded == 2);
-  CHECK(source.left_out == si::LeftOut{.non_reference = 7, .tail = 8, .group = 9});
-  CHECK(source.left_out.total() == 24);
+  CHECK(source.left_out == si::LeftOut{.non_reference = 7, .tail = 8, .group = 9, .late = 10});
+  CHECK(source.left_out.total() == 34);
   CHECK(source.frames_decoded == 3);
   CHECK(source.frames_converted == 4);
   CHECK(source.frames_damaged == 5);

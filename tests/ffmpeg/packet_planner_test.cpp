@@ -1,9 +1,11 @@
 #include "stream_infer/ffmpeg/packet_planner.hpp"
 
+#include "stream_infer/player/play_needs.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -14,6 +16,7 @@
 #include <vector>
 
 namespace si = stream_infer;
+using namespace std::chrono_literals;
 using si::PictureNeed;
 using si::ffmpeg::PacketPlanner;
 using si::ffmpeg::PictureTraits;
@@ -126,27 +129,42 @@ class Stream {
   std::size_t groups_ = 0;
 };
 
+/// Pictures by their place in the order of showing.
+struct Needs {
+  std::set<std::int64_t> needed;
+  std::set<std::int64_t> late;  ///< and would be needed if they were not
+
+  [[nodiscard]] PictureNeed of(std::int64_t place) const {
+    if (needed.count(place) != 0) return PictureNeed::needed;
+    return late.count(place) != 0 ? PictureNeed::late : PictureNeed::not_needed;
+  }
+};
+
 /// Says what is needed only when `lookahead` more pictures are known.
 class Told final : public si::PictureNeeds {
  public:
-  Told(std::set<std::int64_t> needed, std::size_t lookahead, std::vector<std::int64_t>& order)
-      : needed_{std::move(needed)}, lookahead_{lookahead}, order_{order} {}
+  Told(Needs needs, std::size_t lookahead, std::vector<std::int64_t>& order, std::vector<std::int64_t>& groups)
+      : needs_{std::move(needs)}, lookahead_{lookahead}, order_{order}, groups_{groups} {}
+  void begin_group() override { begins_ = true; }
   void add(si::MediaTime time) override {
+    if (std::exchange(begins_, false)) groups_.push_back(time.count());
     order_.push_back(time.count());
     waiting_.push_back(time.count());
   }
   void end() override { lookahead_ = 0; }
   PictureNeed take() override {
     if (waiting_.size() <= lookahead_) return PictureNeed::unknown;
-    const bool needed = needed_.count(waiting_.front()) != 0;
+    const PictureNeed need = needs_.of(waiting_.front());
     waiting_.pop_front();
-    return needed ? PictureNeed::needed : PictureNeed::not_needed;
+    return need;
   }
 
  private:
-  std::set<std::int64_t> needed_;
+  Needs needs_;
   std::size_t lookahead_;
   std::vector<std::int64_t>& order_;
+  std::vector<std::int64_t>& groups_;
+  bool begins_ = false;
   std::deque<std::int64_t> waiting_;
 };
 
@@ -174,16 +192,17 @@ bool is_decoded(Verdict verdict) { return verdict == Verdict::decode || verdict 
 
 struct Outcome {
   std::vector<Verdict> verdicts;
-  std::vector<std::int64_t> order;  ///< of the pictures told to PictureNeeds
+  std::vector<std::int64_t> order;   ///< of the pictures told to PictureNeeds
+  std::vector<std::int64_t> groups;  ///< the pictures of which it was told that they begin one
   std::vector<PacketPlanner::Picture> pictures;
   std::size_t left = 0;  ///< pictures that were promised, and whose packets were not decoded
 };
 
 /// Runs a stream through a planner as a decoder would; gives up before packet `give_up_at`.
-Outcome plan(const Stream& stream, std::set<std::int64_t> needed, std::size_t lookahead, PacketPlanner::Limits limits,
+Outcome plan(const Stream& stream, Needs needs, std::size_t lookahead, PacketPlanner::Limits limits,
              std::size_t give_up_at = SIZE_MAX) {
   Outcome outcome;
-  PacketPlanner planner{std::make_unique<Told>(std::move(needed), lookahead, outcome.order), limits};
+  PacketPlanner planner{std::make_unique<Told>(std::move(needs), lookahead, outcome.order, outcome.groups), limits};
   std::set<std::int64_t> decoded;
   const auto decide = [&] {
     for (;;) {
@@ -234,12 +253,15 @@ void check_sound(const Stream& stream, const Outcome& outcome, const std::set<st
   }
 }
 
-std::set<std::int64_t> random_needs(Random& random, const Stream& stream) {
-  std::set<std::int64_t> needed;
-  const int percent = random.pick(std::vector<int>{0, 1, 5, 20, 60, 100});
-  for (const Coded& picture : stream.pictures)
-    if (random.chance(percent)) needed.insert(picture.shown);
-  return needed;
+Needs random_needs(Random& random, const Stream& stream) {
+  const auto some = [&](const std::vector<int>& chances) {
+    std::set<std::int64_t> places;
+    const int percent = random.pick(chances);
+    for (const Coded& picture : stream.pictures)
+      if (random.chance(percent)) places.insert(picture.shown);
+    return places;
+  };
+  return {some({0, 1, 5, 20, 60, 100}), some({0, 0, 5, 60, 100})};
 }
 
 }  // namespace
@@ -247,24 +269,35 @@ std::set<std::int64_t> random_needs(Random& random, const Stream& stream) {
 TEST_CASE("Just what must be decoded is, in streams of all structures", "[ffmpeg][planner]") {
   for_random_cases(4000, [](Random& random) {
     const Stream stream{random, random.chance(30)};
-    const std::set<std::int64_t> needed = random_needs(random, stream);
+    const Needs needs = random_needs(random, stream);
+    const std::set<std::int64_t>& needed = needs.needed;
     const auto lookahead = static_cast<std::size_t>(random.between(0, 30));
-    const Outcome outcome = plan(stream, needed, lookahead, {});
+    const Outcome outcome = plan(stream, needs, lookahead, {.tells_groups = true});
 
     REQUIRE(outcome.verdicts.size() == stream.pictures.size());
     check_sound(stream, outcome, needed);
-    std::vector<std::int64_t> shown;
+    std::vector<std::int64_t> shown, groups;
+    std::set<std::int64_t> came;  // late, and decoded for the sake of others
+    bool begins_group = false;
     for (std::size_t i = 0; i < stream.pictures.size(); ++i) {
       CAPTURE(i);
       CHECK(is_decoded(outcome.verdicts[i]) == must_be_decoded(stream, i, needed));
-      if (!is_absent(stream.pictures[i])) shown.push_back(stream.pictures[i].shown);
+      if (!is_decoded(outcome.verdicts[i]))
+        CHECK((outcome.verdicts[i] == Verdict::late) == must_be_decoded(stream, i, needs.late));
+      begins_group = begins_group || stream.pictures[i].traits.entry != Entry::none;
+      if (is_absent(stream.pictures[i])) continue;
+      shown.push_back(stream.pictures[i].shown);
+      if (is_decoded(outcome.verdicts[i]) && needs.late.count(shown.back()) != 0) came.insert(shown.back());
+      if (std::exchange(begins_group, false)) groups.push_back(stream.pictures[i].shown);
     }
     std::sort(shown.begin(), shown.end());
     CHECK(outcome.order == shown);
+    CHECK(outcome.groups == groups);
     REQUIRE(outcome.pictures.size() == shown.size());
     for (std::size_t i = 0; i < shown.size(); ++i) {
       CHECK(outcome.pictures[i].time.count() == shown[i]);
-      CHECK((outcome.pictures[i].need == PictureNeed::needed) == (needed.count(shown[i]) != 0));
+      const bool is_needed = needs.of(shown[i]) == PictureNeed::needed || came.count(shown[i]) != 0;
+      CHECK(outcome.pictures[i].need == (is_needed ? PictureNeed::needed : PictureNeed::not_needed));
     }
   });
 }
@@ -273,10 +306,11 @@ TEST_CASE("Where little may be kept waiting, more is decoded, and never too litt
   std::size_t more = 0;
   for_random_cases(3000, [&](Random& random) {
     const Stream stream{random, random.chance(30)};
-    const std::set<std::int64_t> needed = random_needs(random, stream);
+    const Needs needs = random_needs(random, stream);
+    const std::set<std::int64_t>& needed = needs.needed;
     PacketPlanner::Limits limits;
     (random.chance(50) ? limits.packets : limits.bytes) = static_cast<std::size_t>(random.between(1, 12));
-    const Outcome outcome = plan(stream, needed, static_cast<std::size_t>(random.between(0, 30)), limits);
+    const Outcome outcome = plan(stream, needs, static_cast<std::size_t>(random.between(0, 30)), limits);
     REQUIRE(outcome.verdicts.size() == stream.pictures.size());
     check_sound(stream, outcome, needed);
     for (std::size_t i = 0; i < stream.pictures.size(); ++i)
@@ -288,9 +322,10 @@ TEST_CASE("Where little may be kept waiting, more is decoded, and never too litt
 TEST_CASE("What has not been decided upon is decoded once planning is given up", "[ffmpeg][planner]") {
   for_random_cases(3000, [](Random& random) {
     const Stream stream{random, random.chance(30)};
-    const std::set<std::int64_t> needed = random_needs(random, stream);
+    const Needs needs = random_needs(random, stream);
+    const std::set<std::int64_t>& needed = needs.needed;
     const auto at = static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(stream.packets.size()) - 1));
-    const Outcome outcome = plan(stream, needed, static_cast<std::size_t>(random.between(0, 30)), {}, at);
+    const Outcome outcome = plan(stream, needs, static_cast<std::size_t>(random.between(0, 30)), {}, at);
     REQUIRE(outcome.verdicts.size() == at);
     check_sound(stream, outcome, needed);
     std::set<std::int64_t> promised;  // pixels of these are waited for
@@ -306,9 +341,117 @@ TEST_CASE("What has not been decided upon is decoded once planning is given up",
   });
 }
 
+namespace {
+
+/// What one algorithm got.
+struct Share {
+  std::size_t runs = 0;
+  std::size_t dues = 0;
+};
+
+/// A realtime play at 30 frames a second, of a machine that takes `overload` times too long to decode a picture, and of groups
+/// of that many pictures which refer to each other in a row.
+std::vector<Share> play_too_slowly(const std::vector<si::Schedule>& schedules, std::int64_t group, double overload,
+                                   double seconds) {
+  const si::SourceInfo info{.fps = 30};
+  const auto frames = static_cast<std::int64_t>(30 * seconds);
+  const auto time = [](std::int64_t number) { return si::MediaTime{number * 1'000'000'000 / 30}; };
+  const auto cost = si::MediaTime{static_cast<std::int64_t>(overload * 1e9 / 30)};
+  si::MediaTime clock{};
+  bool started = false;
+  PacketPlanner planner{
+      std::make_unique<si::detail::PlayNeeds>(si::FrameSelector{{}, info, {}}, si::SamplingPlan{schedules},
+                                              [&] { return started ? clock : si::MediaTime::min(); }),
+      {.tells_groups = true}};
+  std::set<std::int64_t> decoded;
+  std::vector<bool> has_pixels;
+  for (std::int64_t added = 0, decided = 0;;) {
+    while (const PacketPlanner::Picture* picture = planner.picture()) {
+      const bool came = decoded.count(picture->timestamp) != 0;
+      if (!came && picture->need != PictureNeed::not_needed) break;
+      clock = std::max(clock, picture->time);  // media time 0 is played at 0
+      started = true;
+      has_pixels.push_back(came);
+      planner.pop_picture();
+    }
+    const Verdict verdict = planner.decide();
+    if (verdict != Verdict::wait) {
+      if (is_decoded(verdict)) {
+        clock += cost;
+        decoded.insert(decided);
+      }
+      ++decided;
+    } else if (added < frames) {
+      const Entry entry = added % group == 0 ? Entry::closed : Entry::none;
+      REQUIRE(planner.add(
+          {.timestamp = added, .decoded_at = added, .time = time(added), .bytes = 1, .traits = {.entry = entry}}));
+      ++added;
+    } else if (!planner.ended()) {
+      planner.end();
+    } else {
+      break;
+    }
+  }
+  REQUIRE(has_pixels.size() == static_cast<std::size_t>(frames));
+  std::vector<Share> shares(schedules.size());
+  si::FrameSelector selector{{}, info, {}};
+  for (std::size_t n = 0; n < has_pixels.size(); ++n) {
+    const si::Timing timing = selector.timing(time(static_cast<std::int64_t>(n)));
+    selector.played(timing);
+    for (std::size_t i = 0; i < schedules.size(); ++i) {
+      const si::Schedule& schedule = schedules[i];
+      if (si::DueRule{schedule.interval}.dues_at(timing) == 0 || n + 1 < schedule.sampling().span()) continue;
+      ++shares[i].dues;
+      bool complete = true;
+      for (std::size_t k = 0; k < schedule.frame_count; ++k)
+        complete = complete && has_pixels[n - k * schedule.frame_step];
+      if (complete) ++shares[i].runs;
+    }
+  }
+  return shares;
+}
+
+}  // namespace
+
+TEST_CASE("On a machine that is too slow every algorithm gets its share", "[ffmpeg][planner]") {
+  const si::Schedule five{.frame_count = 5, .frame_step = 6};  // one that reaches over 25 frames
+  const auto five_every = [&](si::MediaTime interval) {
+    si::Schedule schedule = five;
+    schedule.interval = interval;
+    return schedule;
+  };
+  const std::vector<std::vector<si::Schedule>> all{
+      {{}},
+      {{.interval = 1s}},
+      {{.interval = 500ms}, {.interval = 2s}},
+      {five_every(1s)},
+      {{}, five_every(1s)},
+      {{}, five_every(2s)},
+      {{}, five_every(60s)},
+      {{}, {.interval = 4s}},
+      {{.interval = 1s}, five_every(60s)},
+      {{.frame_count = 2, .frame_step = 15, .interval = 500ms}},
+      {{.frame_count = 3, .interval = 5s}, {.interval = 100ms}},
+      {{.frame_count = 2, .frame_step = 150, .interval = 10s}, {}},
+  };
+  for (const std::vector<si::Schedule>& schedules : all)
+    for (const std::int64_t group : {1, 8, 12, 15, 20, 30, 50, 60, 250})
+      for (const double overload : {0.5, 1.05, 1.5, 3.0, 10.0}) {
+        const std::vector<Share> shares = play_too_slowly(schedules, group, overload, 300);
+        for (std::size_t i = 0; i < schedules.size(); ++i) {
+          CAPTURE(schedules.size(), i, schedules[i].frame_count, schedules[i].interval.count(), group, overload);
+          CHECK(shares[i].dues >= 4);
+          if (overload < 1) CHECK(shares[i].runs == shares[i].dues);
+          const double fair = static_cast<double>(shares[i].dues) / std::max(overload, 1.0);
+          CHECK(static_cast<double>(shares[i].runs) >= 0.5 * fair);
+          if (schedules[i].interval >= 60s && overload < 5) CHECK(shares[i].runs == shares[i].dues);  // what is seldom
+        }
+      }
+}
+
 TEST_CASE("A packet whose decoding time is not known has that of the one before", "[ffmpeg][planner]") {
-  std::vector<std::int64_t> order;
-  PacketPlanner planner{std::make_unique<Told>(std::set<std::int64_t>{}, 0, order), {}};
+  std::vector<std::int64_t> order, groups;
+  PacketPlanner planner{std::make_unique<Told>(Needs{}, 0, order, groups), {}};
   REQUIRE(planner.add({.timestamp = 10, .time = si::MediaTime{10}, .traits = {.entry = Entry::closed}}));
   REQUIRE(planner.add({.timestamp = 20, .time = si::MediaTime{20}}));
   CHECK(order.empty());  // others may still be shown before them
@@ -321,8 +464,8 @@ TEST_CASE("A packet whose decoding time is not known has that of the one before"
 TEST_CASE("A picture that is shown before more pictures than the decoder holds back is refused", "[ffmpeg][planner]") {
   for (const std::size_t most : {0U, 1U, 2U}) {
     CAPTURE(most);
-    std::vector<std::int64_t> order;
-    PacketPlanner planner{std::make_unique<Told>(std::set<std::int64_t>{}, 0, order), {.reordered = most}};
+    std::vector<std::int64_t> order, groups;
+    PacketPlanner planner{std::make_unique<Told>(Needs{}, 0, order, groups), {.reordered = most}};
     REQUIRE(planner.add({.timestamp = 0, .decoded_at = 0, .traits = {.entry = Entry::closed}}));
     REQUIRE(planner.add({.timestamp = 40, .decoded_at = 0}));
     CHECK(planner.add({.timestamp = 20, .decoded_at = 0}) == (most >= 1));
@@ -331,8 +474,8 @@ TEST_CASE("A picture that is shown before more pictures than the decoder holds b
 }
 
 TEST_CASE("Packets that make no sense are refused", "[ffmpeg][planner]") {
-  std::vector<std::int64_t> order;
-  PacketPlanner planner{std::make_unique<Told>(std::set<std::int64_t>{}, 0, order), {}};
+  std::vector<std::int64_t> order, groups;
+  PacketPlanner planner{std::make_unique<Told>(Needs{}, 0, order, groups), {}};
   const PlannedPacket inner{.timestamp = 10, .decoded_at = 0};
   CHECK_FALSE(planner.add(inner));  // nothing to begin with
   PlannedPacket entry = inner;

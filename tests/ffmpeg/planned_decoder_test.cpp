@@ -78,11 +78,12 @@ struct Case {
   std::optional<si::Rational> fps{};
   si::MediaTime position{};
   si::SamplingPlan plan{};
+  si::detail::PaceKeeper::Now now{};
 
   [[nodiscard]] si::OpenOptions options() const {
     si::OpenOptions options{.position = si::FrameSelector::open_at(fps, position)};
     options.needs = [*this](const si::SourceInfo& info) -> std::unique_ptr<si::PictureNeeds> {
-      return std::make_unique<si::detail::PlayNeeds>(si::FrameSelector{fps, info, position}, plan);
+      return std::make_unique<si::detail::PlayNeeds>(si::FrameSelector{fps, info, position}, plan, now);
     };
     return options;
   }
@@ -121,6 +122,7 @@ std::string minute_clip() {
 struct Outcome {
   si::SourceStats source{};
   std::size_t idle_pixels = 0;  ///< frames that nobody needs and that have pixels all the same
+  std::size_t late = 0;         ///< frames that somebody needs and that were left out
 };
 
 /// Reads the source as the case wants it, and compares with `prints`, those of a full decode.
@@ -139,7 +141,9 @@ Outcome check_exact(const std::string& path, const Case& made, const std::vector
     }
     REQUIRE(*at < prints.size());
     CHECK(frame.time() == prints[*at].time);
-    if (needed.at(frame.time()))
+    if (needed.at(frame.time()) && made.now && frame.left_out())
+      ++outcome.late;
+    else if (needed.at(frame.time()))
       CHECK(si::test::print_of(frame) == prints[*at]);
     else if (has_pixels(frame))
       ++outcome.idle_pixels;
@@ -168,6 +172,52 @@ TEST_CASE("Every window is as in a full decode, whatever is left out, in every c
       CHECK(check_exact(*path, random_case(random, 2s), prints).idle_pixels == 0);  // memory follows the windows
     });
   }
+}
+
+namespace {
+
+/// A play that falls behind, and catches up a little where nothing is asked for.
+class FallingBehind {
+ public:
+  explicit FallingBehind(Random& random) : random_{static_cast<std::uint64_t>(random.between(0, 1'000'000'000))} {
+    step_ = si::MediaTime{random.between(0, 200'000'000)};
+  }
+  si::MediaTime operator()() {
+    now_ += si::MediaTime{random_.between(0, step_.count())};
+    return now_;
+  }
+
+ private:
+  Random random_;
+  si::MediaTime step_{};
+  si::MediaTime now_{-500ms};
+};
+
+}  // namespace
+
+TEST_CASE("What comes too late is left out, and what does not is as in a full decode, in every codec and container",
+          "[ffmpeg][planned]") {
+  std::vector<Clip> all = si::test::clips;
+  all.insert(all.end(), more_clips.begin(), more_clips.end());
+  std::size_t clips_with_late = 0;
+  for (const Clip& clip : all) {
+    const std::optional<std::string> path = si::test::path_of(clip);
+    if (!path) continue;
+    CAPTURE(clip.name);
+    const std::vector<Print> prints = si::test::prints_of(*path, {.width = 48, .height = 32});
+    std::size_t late = 0;
+    for_random_cases(15, [&](Random& random) {
+      Case made = random_case(random, 2s);
+      if (random.chance(50)) made.plan.schedules.push_back({});
+      made.now = FallingBehind{random};
+      const Outcome outcome = check_exact(*path, made, prints);
+      CHECK((outcome.late == 0 || outcome.source.left_out.late > 0));
+      CHECK(outcome.source.decode_errors == 0);
+      late += outcome.late;
+    });
+    if (late > 0) ++clips_with_late;
+  }
+  CHECK(clips_with_late > 10);
 }
 
 TEST_CASE("What is not needed is left out, where the bits of the stream prove that it can be", "[ffmpeg][planned]") {
@@ -398,6 +448,80 @@ TEST_CASE("start() plans, in both modes, unless a hook wants every frame", "[ffm
     CHECK((realtime.report.source.left_out.total() > 0) == can_be_planned);
     CHECK(offline.report.source.frames_played == full.report.source.frames_played);
   }
+}
+
+namespace {
+
+/// A clock that goes `speed` times as fast as the machine's.
+class FastClock {
+ public:
+  explicit FastClock(int speed = 1) : speed_{speed} {}
+  [[nodiscard]] si::MediaTime now() const { return speed_ * si::SteadyClock{}.now(); }
+  bool sleep_until(si::MediaTime time, const std::stop_token& stop) {
+    return si::SteadyClock{}.sleep_until(time / speed_, stop);
+  }
+  void begin_work() {}
+  void end_work() {}
+  void settle(const std::stop_token&) {}
+
+ private:
+  int speed_;
+};
+
+struct LookAtLast {
+  Print run(std::span<const si::Frame> frames) { return si::test::print_of(frames.back()); }
+};
+
+}  // namespace
+
+TEST_CASE(
+    "A file that cannot be decoded in time goes on all the same: what is late is left out, counted, and not wrong",
+    "[ffmpeg][planned]") {
+  struct Source {
+    std::string options;
+    std::string name;
+  };
+  const Source source = GENERATE(Source{"-c:v libx264 -preset ultrafast -bf 2 -g 50", "plan_overload.mp4"},
+                                 Source{"-c:v libx264 -preset ultrafast -bf 2 -g 250", "plan_overload_long.mp4"},
+                                 Source{"-c:v mpeg2video -bf 2 -g 12 -b:v 2M", "plan_overload.ts"},
+                                 Source{"-c:v mjpeg", "plan_overload.avi"});
+  const int speed = GENERATE(100, 3000);  // the second is more than any machine decodes
+  CAPTURE(source.name, speed);
+  const std::string path = si::test::make_media(
+      "-f lavfi -i testsrc2=size=640x360:rate=25:duration=40 -pix_fmt yuv420p " + source.options, source.name);
+  const std::vector<Print> prints = si::test::prints_of(path, {.width = 48, .height = 32});
+  REQUIRE(prints.size() == 1000);
+
+  si::FFmpegProducer producer{{.width = 48, .height = 32, .threads = 1}};
+  si::FrameTracker tracker;
+  si::MemoryExporter<Print> exporter;
+  si::Inference inference{
+      tracker, exporter, si::load_algo("every", LookAtLast{}, si::Schedule{}),
+      si::load_algo("windows", LookAtLast{}, si::Schedule{.frame_count = 3, .frame_step = 2, .interval = 400ms}),
+      si::load_algo("seldom", LookAtLast{}, si::Schedule{.interval = 2s})};
+  si::Player player{producer, tracker, path, FastClock{speed}};
+  const si::RunReport report = inference.start(player, {.mode = si::Mode::realtime});
+
+  CAPTURE(report);
+  CHECK(report.adds_up());
+  CHECK(report.source.frames_played == 1000);  // all of them, with index and time
+  CHECK(report.source.packets_read == 1000);
+  CHECK(report.source.packets_read == report.source.packets_decoded + report.source.left_out.total());
+  CHECK(report.source.decode_errors == 0);
+  if (speed == 3000) CHECK(report.source.left_out.late > 0);
+  CHECK(report.algos[0].dues == 1000);
+  CHECK(report.algos[1].dues == 100);
+  CHECK(report.algos[2].dues == 20);
+  CHECK(report.algos[0].runs > 0);
+  std::uint64_t runs = 0;
+  for (const si::AlgoStats& algo : report.algos) {
+    CHECK(algo.failures == 0);
+    if (report.source.left_out.late == 0) CHECK(algo.missed.left_out == 0);
+    runs += algo.runs;
+  }
+  const auto records = exporter.results();
+  CHECK(records.size() == runs);
+  for (const auto& record : records) CHECK(record.value == prints.at(record.frame_index));
 }
 
 TEST_CASE("Pictures before an edit list's start are as in a full decode", "[ffmpeg][planned]") {

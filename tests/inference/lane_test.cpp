@@ -247,6 +247,55 @@ TEST_CASE("A lane starts over with each play, and goes on counting", "[lane]") {
   f.check(1, 1, {});
 }
 
+TEST_CASE("A window with a frame that was not decoded is a miss, wherever in it that is", "[lane]") {
+  const std::uint64_t without = GENERATE(3U, 5U, 7U, 6U);
+  Fixture f{
+      {.frame_count = 3, .frame_step = 2, .interval = 320ms}};  // due at 7 with 3, 5 and 7, at 15 with 11, 13 and 15
+  f.play_to(without);
+  si::Frame frame = f.tracker.latest();
+  si::detail::FrameAccess::leave_out(frame);
+  f.play_to(7);
+  const bool in_window = without != 6;
+  CHECK(f.catch_up() != in_window);
+  if (in_window)
+    f.check(1, 0, {.left_out = 1});
+  else
+    f.check(1, 1, {});
+  f.play_to(15);
+  CHECK(f.catch_up());
+  CHECK(f.run_indices().back() == 15);
+}
+
+TEST_CASE("Where the latest dues were left out, the one before them runs", "[lane]") {
+  Fixture f{every_fifth};
+  const auto play_left_out = [&](std::uint64_t index) {
+    f.play_to(index);
+    si::Frame frame = f.tracker.latest();
+    si::detail::FrameAccess::leave_out(frame);
+  };
+  f.play_to(9);
+  play_left_out(14);
+  play_left_out(19);
+  f.play_to(21);
+  CHECK(f.catch_up());
+  CHECK(f.run_indices() == Indices{9});
+  f.check(4, 1, {.busy = 1, .left_out = 2});
+  CHECK_FALSE(f.catch_up());
+  play_left_out(24);
+  CHECK_FALSE(f.catch_up());
+  f.check(5, 1, {.busy = 1, .left_out = 3});
+  play_left_out(29);
+  f.lane.pass_over(f.tracker);
+  f.check(6, 1, {.busy = 1, .left_out = 4});
+  for (std::uint64_t index = 34; index <= 64; index += 5) play_left_out(index);  // some are overwritten meanwhile
+  CHECK_FALSE(f.catch_up());
+  f.check(13, 1, {.busy = 3, .overwritten = 1, .left_out = 8});
+  f.play_to(69);
+  CHECK(f.catch_up());
+  CHECK(f.run_indices() == Indices{9, 69});
+  f.check(14, 2, {.busy = 3, .overwritten = 1, .left_out = 8});
+}
+
 TEST_CASE("A run now counts as a due of its own and leaves the others alone", "[lane]") {
   Fixture f{every_fifth};
   CHECK_FALSE(f.lane.run_now<0>(f.tracker, f.outlet));

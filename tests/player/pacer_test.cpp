@@ -2,45 +2,18 @@
 
 #include "stream_infer/core/clock.hpp"
 #include "support/catch.hpp"
+#include "support/jump_clock.hpp"
 
-#include <algorithm>
 #include <chrono>
-#include <memory>
 #include <stop_token>
 #include <thread>
 #include <vector>
 
 namespace si = stream_infer;
 using namespace std::chrono_literals;
+using si::test::JumpClock;
 
 namespace {
-
-/// A clock that jumps to every time that somebody sleeps until, and remembers them.
-class JumpClock {
- public:
-  [[nodiscard]] si::MediaTime now() const { return shared_->now; }
-  bool sleep_until(si::MediaTime time, const std::stop_token& stop) {
-    shared_->asked.push_back(time);
-    if (stop.stop_requested()) return false;
-    shared_->now = std::max(shared_->now, time);
-    return true;
-  }
-  void begin_work() {}
-  void end_work() {}
-  void settle(const std::stop_token&) {}
-
-  void go_on(si::MediaTime by) { shared_->now += by; }
-  [[nodiscard]] const std::vector<si::MediaTime>& asked() const { return shared_->asked; }
-
- private:
-  struct Shared {
-    si::MediaTime now{100s};
-    std::vector<si::MediaTime> asked;
-  };
-  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
-};
-
-static_assert(si::Clock<JumpClock>);
 
 using Times = std::vector<si::MediaTime>;
 
@@ -121,4 +94,24 @@ TEST_CASE("On the machine's clock a wait lasts as long as it should, and a stop 
   }};
   CHECK_FALSE(pacer.wait(50s, stop.get_token()));
   CHECK(std::chrono::steady_clock::now() - begin < 10s);
+}
+
+TEST_CASE("A pacer tells when media time 0 is, or would have been", "[pacer]") {
+  JumpClock clock;
+  const si::MediaTime begin = clock.now();
+  si::Pacer pacer{clock, false};
+  CHECK_FALSE(pacer.origin());  // nothing has been played
+  CHECK(pacer.wait(7s, {}));
+  CHECK(pacer.origin() == begin - 7s);
+  clock.go_on(5s);
+  CHECK(pacer.wait(9s, {}));
+  CHECK(pacer.origin() == begin - 7s);  // late, and the pace is kept from where it was
+  CHECK(pacer.wait(9s + 2min, {}));     // nobody waits through such a gap
+  CHECK(pacer.origin() == clock.now() - 9s - 2min);
+}
+
+TEST_CASE("Of a live source it is not known when media time 0 would have been", "[pacer]") {
+  si::Pacer pacer{JumpClock{}, true};
+  CHECK(pacer.wait(0s, {}));
+  CHECK_FALSE(pacer.origin());
 }

@@ -4,6 +4,7 @@
 #include "stream_infer/tracker/frame_tracker.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
+#include "support/jump_clock.hpp"
 #include "support/model.hpp"
 #include "support/numbered_frames.hpp"
 #include "support/random.hpp"
@@ -800,4 +801,33 @@ TEST_CASE("Everything may be asked of a Player while it plays", "[player]") {
     static_cast<void>(f.player.stats());
   }
   CHECK(f.player.stats().frames_played == 200);
+}
+
+TEST_CASE("A realtime play by plan tells its reader what is too late; no other play does", "[player]") {
+  const bool realtime = GENERATE(true, false);
+  CAPTURE(realtime);
+  si::test::JumpClock clock;
+  std::vector<si::PictureNeed> told;
+  std::unique_ptr<si::PictureNeeds> needs;
+  Script script = steady_script(6, 10);
+  script.on_open = [&](const si::OpenOptions& options) { needs = options.needs(si::SourceInfo{.fps = 10}); };
+  script.on_read = [&](std::size_t next, const std::stop_token&) {
+    needs->begin_group();
+    needs->add(next * 100ms);
+    told.push_back(needs->take());
+    if (next == 3) clock.go_on(2s);  // this one takes its time
+  };
+  ScriptedProducer producer{script};
+  Tracker tracker;
+  si::Player player{producer, tracker, "clip", clock};
+  const si::SamplingPlan plan{{si::Schedule{}}};
+  if (realtime) {
+    player.play_realtime({}, {}, {}, plan);
+    player.wait();
+  } else {
+    for (const auto& [frame, number] : player.play({}, {}, plan)) static_cast<void>(frame);
+  }
+  std::vector<si::PictureNeed> expected(7, si::PictureNeed::needed);
+  if (realtime) std::fill(expected.begin() + 4, expected.end(), si::PictureNeed::late);
+  CHECK(told == expected);
 }

@@ -23,7 +23,7 @@ namespace stream_infer::test {
 inline void check_adds_up(const AlgoStats& algo) {
   INFO(algo);
   REQUIRE(algo.dues == algo.runs + algo.failures + algo.missed.gap + algo.missed.warm_up + algo.missed.busy +
-                           algo.missed.overwritten);
+                           algo.missed.overwritten + algo.missed.left_out);
   REQUIRE(algo.adds_up());
   REQUIRE(algo.export_failures <= algo.runs);
 }

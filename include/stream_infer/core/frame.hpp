@@ -102,6 +102,7 @@ class alignas(64) FrameState {
   std::uint64_t index_ = 0;
   Timing timing_;
   ImageSpec spec_;
+  bool left_out_ = false;
 };
 
 }  // namespace detail
@@ -133,10 +134,14 @@ class Frame {
   [[nodiscard]] int height() const noexcept { return spec().height; }
   [[nodiscard]] PixelFormat format() const noexcept { return spec().format; }
 
+  /// Whether the picture was not decoded, so that image() throws: nobody needed it, or, in realtime, the machine could not
+  /// keep the pace.
+  [[nodiscard]] inline bool left_out() const noexcept;
+
   /// The pixels. The first call converts the decoded picture; frames that nobody looks at are never converted. Callers
   /// that come meanwhile wait for that one conversion. The view is valid for as long as any copy of this Frame lives.
-  /// \throws Error if the picture cannot be converted, or was not decoded: in Inference::start, without a process() hook,
-  ///               only the frames of some algorithm's window are (Errc::left_out)
+  /// \throws Error if the picture cannot be converted, or was not decoded (left_out(), Errc::left_out): in
+  ///               Inference::start, without a process() hook, only the frames of some algorithm's window are
   [[nodiscard]] ImageView image() const { return state_ == nullptr ? ImageView{} : state_->image(); }
 
   /// Tells the processor that this handle is soon to be let go of, by this thread.
@@ -163,6 +168,7 @@ struct FrameAccess {
     state.spec_ = spec;
     state.index_ = 0;
     state.timing_ = Timing{.time = time};
+    state.left_out_ = false;
     state.conversion_.reset(false);
     return Frame{&state};
   }
@@ -171,6 +177,8 @@ struct FrameAccess {
     frame.state_->index_ = index;
     frame.state_->timing_ = timing;
   }
+  static void leave_out(Frame& frame) { frame.state_->left_out_ = true; }
+  static bool left_out(const FrameState& state) { return state.left_out_; }
   static std::uint64_t index(const FrameState& state) { return state.index_; }
   static const Timing& timing(const FrameState& state) { return state.timing_; }
   static const ImageSpec& spec(const FrameState& state) { return state.spec_; }
@@ -185,6 +193,7 @@ inline const Timing& Frame::timing() const noexcept {
   static constexpr Timing none{};
   return state_ == nullptr ? none : detail::FrameAccess::timing(*state_);
 }
+inline bool Frame::left_out() const noexcept { return state_ != nullptr && detail::FrameAccess::left_out(*state_); }
 inline MediaTime Frame::time() const noexcept { return timing().time; }
 inline const ImageSpec& Frame::spec() const noexcept {
   static constexpr ImageSpec none{};

@@ -20,6 +20,7 @@ struct SourceCounters {
   std::atomic<std::uint64_t> left_out_non_reference{0};  ///< LeftOut::non_reference
   std::atomic<std::uint64_t> left_out_tail{0};           ///< LeftOut::tail
   std::atomic<std::uint64_t> left_out_group{0};          ///< LeftOut::group
+  std::atomic<std::uint64_t> left_out_late{0};           ///< LeftOut::late
   std::atomic<std::uint64_t> frames_decoded{0};          ///< pictures that came out of it
   std::atomic<std::uint64_t> frames_converted{0};        ///< pictures whose pixels somebody looked at
   std::atomic<std::uint64_t> frames_damaged{0};          ///< decoded with errors concealed, and handed on
@@ -34,13 +35,14 @@ inline void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, st
 
 }  // namespace detail
 
-/// Compressed pictures that were not decoded because nobody needed them, by what made that possible.
+/// Compressed pictures that were not decoded, by what made that possible.
 struct LeftOut {
   std::uint64_t non_reference = 0;  ///< no other picture refers to it
   std::uint64_t tail = 0;           ///< nothing that is needed comes after it in its group of pictures
   std::uint64_t group = 0;          ///< its whole group of pictures was left out
+  std::uint64_t late = 0;           ///< realtime: somebody needed it, or one that refers to it, but it came too late
 
-  [[nodiscard]] std::uint64_t total() const { return non_reference + tail + group; }
+  [[nodiscard]] std::uint64_t total() const { return non_reference + tail + group + late; }
   friend bool operator==(const LeftOut&, const LeftOut&) = default;
 };
 
@@ -75,6 +77,7 @@ struct SourceStats {
     left_out.non_reference = from.left_out_non_reference.load(std::memory_order_relaxed);
     left_out.tail = from.left_out_tail.load(std::memory_order_relaxed);
     left_out.group = from.left_out_group.load(std::memory_order_relaxed);
+    left_out.late = from.left_out_late.load(std::memory_order_relaxed);
     frames_decoded = from.frames_decoded.load(std::memory_order_relaxed);
     frames_converted = from.frames_converted.load(std::memory_order_relaxed);
     frames_damaged = from.frames_damaged.load(std::memory_order_relaxed);
@@ -90,8 +93,9 @@ struct Misses {
   std::uint64_t warm_up = 0;      ///< the play had not yet as many frames as the window needs
   std::uint64_t busy = 0;         ///< passed over: a later due had come before the algorithm was free
   std::uint64_t overwritten = 0;  ///< a frame of the window had left the tracker
+  std::uint64_t left_out = 0;     ///< a frame of the window was not decoded: in realtime, it came too late
 
-  [[nodiscard]] std::uint64_t total() const { return gap + warm_up + busy + overwritten; }
+  [[nodiscard]] std::uint64_t total() const { return gap + warm_up + busy + overwritten + left_out; }
   friend bool operator==(const Misses&, const Misses&) = default;
 };
 
@@ -126,6 +130,7 @@ inline std::ostream& operator<<(std::ostream& out, const AlgoStats& algo) {
   detail::print_count(out, algo.missed.warm_up, "missed at warm-up");
   detail::print_count(out, algo.missed.busy, "missed while busy");
   detail::print_count(out, algo.missed.overwritten, "missed as overwritten");
+  detail::print_count(out, algo.missed.left_out, "missed as left out");
   detail::print_count(out, algo.export_failures, "not exported");
   if (!algo.last_error.empty()) out << " (last error: " << algo.last_error << ')';
   return out;
@@ -138,6 +143,7 @@ inline std::ostream& operator<<(std::ostream& out, const SourceStats& source) {
   detail::print_count(out, source.left_out.group, "in groups nobody needs");
   detail::print_count(out, source.left_out.tail, "at the ends of groups");
   detail::print_count(out, source.left_out.non_reference, "not referred to");
+  detail::print_count(out, source.left_out.late, "too late");
   detail::print_count(out, source.skipped.rate, "frames thinned out by the play rate");
   detail::print_count(out, source.skipped.position, "frames before the position");
   detail::print_count(out, source.skipped.tracker, "frames dropped by the tracker");

@@ -123,12 +123,11 @@ class DecodedPicture {
 
   void convert(ImageSpan out) {
     if (frame_->buf[0] == nullptr)
-      throw Error{
-          Errc::left_out,
-          "convert",
-          {},
-          "nobody had asked for the pixels of this frame, so they were not decoded: no window of an algorithm holds "
-          "it (with a process() hook, or play() by hand, every frame has its pixels)"};
+      throw Error{Errc::left_out,
+                  "convert",
+                  {},
+                  "nobody had asked for the pixels of this frame, or in realtime it came too late, so it was not "
+                  "decoded (with a process() hook, or in play() by hand, every frame has its pixels)"};
     // Frames may be looked at by several threads at once: each takes a converter of its own.
     Handle<Converter> converter = converters_->take();
     if (!converter) converter.reset(new Converter);

@@ -35,6 +35,9 @@ class Demuxer {
         interrupt_{stop, Interrupting{input_.interrupt}} {
     choose_stream();
     is_device_ = Address{source}.device != nullptr;
+    const bool names_others =
+        is_format("hls") || is_format("dash") || is_format("concat") || is_format("imf") || is_format("sdp");
+    is_file_ = !is_device_ && !names_others && is_regular_file(source.starts_with("file:") ? source.substr(5) : source);
     live_ = find_live(source);
   }
 
@@ -71,6 +74,9 @@ class Demuxer {
       return Status::end;
     }
   }
+
+  /// Whether it reads a file, and nothing else: no pipe and no network that keeps its reader waiting.
+  [[nodiscard]] bool is_file() const { return is_file_; }
 
   /// Whether stop has been requested.
   [[nodiscard]] bool interrupted() const { return input_.interrupt->requested.load(std::memory_order_relaxed); }
@@ -274,6 +280,7 @@ class Demuxer {
   std::int64_t start_ = 0;      // the time stamp of media time 0
   bool start_known_ = false;
   bool is_device_ = false;
+  bool is_file_ = false;
   bool live_ = false;
   int damages_in_a_row_ = 0;
   bool last_is_cut_ = false;  // the packet that was read last

@@ -58,7 +58,9 @@ class FrameMaker {
 
   /// The same, in place of a frame that has been made.
   [[nodiscard]] Frame without_pixels(const ImageSpec& spec, MediaTime time) {
-    return pool_.make_lazy(spec, time, [](DecodedPicture&) {});
+    Frame frame = pool_.make_lazy(spec, time, [](DecodedPicture&) {});
+    stream_infer::detail::FrameAccess::leave_out(frame);
+    return frame;
   }
 
   /// Whether there has been a frame.

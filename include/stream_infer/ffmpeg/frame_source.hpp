@@ -130,7 +130,7 @@ class FrameSource {
       open();
       return false;
     }
-    const PacketPlanner::Limits limits{.reordered = bitstream->most_reordered()};
+    const PacketPlanner::Limits limits{.reordered = bitstream->most_reordered(), .tells_groups = demuxer().is_file()};
     planned_.reset(
         new PlannedDecoder{demuxer(), decoder(), *counters(), std::move(bitstream), options.needs(info_), limits});
     return planned_->can_plan();

@@ -32,6 +32,8 @@ struct PlannedPacket {
 /// - after the last picture needed, the rest of its group (up to the next entry point) is left out;
 /// - a group without one is left out as a whole.
 ///
+/// A picture that is `late` is like one that is not needed, but where it is decoded anyway, it becomes needed.
+///
 /// A group begins with an entry point. The leading pictures of an open one may refer to the group before it too, so it is
 /// decoded to its end where one of them is needed. To leave out a reference, all of its group must be known to be
 /// unneeded; where that would take too much memory to find out, it is decoded.
@@ -43,6 +45,7 @@ class PacketPlanner {
     std::size_t packets = 4096;
     std::size_t bytes = 32 << 20;
     std::size_t reordered = SIZE_MAX;  ///< pictures that are decoded before one, and shown after it
+    bool tells_groups = false;         ///< as in PictureNeeds::begin_group
   };
 
   enum class Verdict : std::uint8_t {
@@ -52,13 +55,16 @@ class PacketPlanner {
     non_reference,  ///< leave out: nobody refers to it
     tail,           ///< leave out: nothing needed comes after it in its group
     group,          ///< leave out: its whole group is
+    late,           ///< leave out: it would have been needed if it were in time
   };
 
   /// A picture in the order of showing.
   struct Picture {
     std::int64_t timestamp = 0;
     MediaTime time{};
-    PictureNeed need = PictureNeed::unknown;
+    PictureNeed need = PictureNeed::unknown;  ///< `late` only until its packet has been decided upon
+    bool begins_group = false;
+    bool decoded = false;  ///< its packet has been given to the decoder
   };
 
   PacketPlanner(std::unique_ptr<PictureNeeds> needs, Limits limits) : needs_{std::move(needs)}, limits_{limits} {}
@@ -84,12 +90,14 @@ class PacketPlanner {
     } else if (packet.timestamp < entry_timestamp_ && !traits.sure_of_before && !traits.hidden) {
       return false;  // shown before its entry point, and after a picture that is not: no codec does that
     }
+    const bool begins_group = begins_group_ || traits.entry != PictureTraits::Entry::none;
     // What leads the very first entry point refers to what is not there: no decoder shows it.
     waiting.absent = traits.hidden || (waiting.leading && in_first_group());
     if (!waiting.absent) {
       if (packet.timestamp <= last_shown_) return false;
-      if (!insert(packet.timestamp, packet.time)) return false;
+      if (!insert({.timestamp = packet.timestamp, .time = packet.time, .begins_group = begins_group})) return false;
     }
+    begins_group_ = begins_group && waiting.absent;
     decoded_at_ = decoded_at;
     bytes_ += packet.bytes;
     if (traits.entry != PictureTraits::Entry::none) ++entries_;
@@ -150,7 +158,8 @@ class PacketPlanner {
     const Waiting& packet = packets_.front();
     const bool is_entry = packet.packet.traits.entry != PictureTraits::Entry::none;
     Verdict verdict = Verdict::decode;
-    if (need != PictureNeed::not_needed) {
+    const bool decodes = need == PictureNeed::needed || need == PictureNeed::unknown;
+    if (decodes) {
       if (!contiguous_) verdict = Verdict::jump;
       contiguous_ = true;
       group_left_out_ = false;
@@ -158,11 +167,16 @@ class PacketPlanner {
     } else {
       if (packet.leading && !packet.packet.traits.droppable) lead_left_out_ = true;
       if (is_entry) group_left_out_ = true;
-      verdict = group_left_out_                                 ? Verdict::group
+      verdict = need == PictureNeed::late                       ? Verdict::late
+                : group_left_out_                               ? Verdict::group
                 : packet.packet.traits.droppable && contiguous_ ? Verdict::non_reference
                                                                 : Verdict::tail;
       // only other leading pictures refer to a leading one
       if (is_entry || (!packet.packet.traits.droppable && !packet.leading)) contiguous_ = false;
+    }
+    if (Picture* own = packet.absent ? nullptr : find(packet.packet.timestamp)) {
+      own->decoded = decodes;
+      if (own->need == PictureNeed::late) own->need = decodes ? PictureNeed::needed : PictureNeed::not_needed;
     }
     bytes_ -= packet.packet.bytes;
     packets_.pop_front();
@@ -187,12 +201,12 @@ class PacketPlanner {
   [[nodiscard]] bool in_first_group() const { return entries_ == 1; }
 
   /// Keeps the pictures that others may still come before sorted.
-  bool insert(std::int64_t timestamp, MediaTime time) {
+  bool insert(const Picture& picture) {
     std::size_t at = unsorted_.size();
-    while (at > 0 && unsorted_[at - 1].timestamp > timestamp) --at;
-    if (at > 0 && unsorted_[at - 1].timestamp == timestamp) return false;
+    while (at > 0 && unsorted_[at - 1].timestamp > picture.timestamp) --at;
+    if (at > 0 && unsorted_[at - 1].timestamp == picture.timestamp) return false;
     if (unsorted_.size() - at > limits_.reordered) return false;
-    unsorted_.push_back({timestamp, time});
+    unsorted_.push_back(picture);
     for (std::size_t i = unsorted_.size() - 1; i > at; --i) std::swap(unsorted_[i - 1], unsorted_[i]);
     return true;
   }
@@ -200,6 +214,7 @@ class PacketPlanner {
   void show_up_to(std::int64_t end) {
     while (!unsorted_.empty() && unsorted_.front().timestamp < end) {
       last_shown_ = unsorted_.front().timestamp;
+      if (limits_.tells_groups && unsorted_.front().begins_group) needs_->begin_group();
       needs_->add(unsorted_.front().time);
       pictures_.push_back(unsorted_.pop_front());
     }
@@ -208,7 +223,10 @@ class PacketPlanner {
 
   void take_needs() {
     for (PictureNeed need = needs_->take(); need != PictureNeed::unknown; need = needs_->take()) {
-      if (taken_ >= popped_) pictures_[static_cast<std::size_t>(taken_ - popped_)].need = need;
+      if (taken_ >= popped_) {
+        Picture& picture = pictures_[static_cast<std::size_t>(taken_ - popped_)];
+        picture.need = need == PictureNeed::late && picture.decoded ? PictureNeed::needed : need;
+      }
       ++taken_;
     }
   }
@@ -218,31 +236,39 @@ class PacketPlanner {
     if (waiting.absent) return PictureNeed::not_needed;
     if (waiting.packet.timestamp > last_shown_) return PictureNeed::unknown;
     // one that has been popped, and whose packet was not wanted until then, is not needed
-    const Picture* picture = find(waiting.packet.timestamp);
+    const Picture* picture = find(pictures_, waiting.packet.timestamp);
     return picture != nullptr ? picture->need : PictureNeed::not_needed;
   }
 
-  /// The picture of that time stamp, if it is in order and has not been popped.
+  /// The picture of that time stamp, if it has not been popped.
   [[nodiscard]] Picture* find(std::int64_t timestamp) {
-    std::size_t low = 0, high = pictures_.size();
+    return find(timestamp > last_shown_ ? unsorted_ : pictures_, timestamp);
+  }
+
+  [[nodiscard]] static Picture* find(stream_infer::detail::Queue<Picture>& sorted, std::int64_t timestamp) {
+    std::size_t low = 0, high = sorted.size();
     while (low < high) {
       const std::size_t middle = (low + high) / 2;
-      if (pictures_[middle].timestamp < timestamp)
+      if (sorted[middle].timestamp < timestamp)
         low = middle + 1;
       else
         high = middle;
     }
-    return low < pictures_.size() && pictures_[low].timestamp == timestamp ? &pictures_[low] : nullptr;
+    return low < sorted.size() && sorted[low].timestamp == timestamp ? &sorted[low] : nullptr;
   }
 
-  /// Whether the oldest packet is needed, for its own picture or for those that may refer to it.
+  /// Whether the oldest packet is needed, for its own picture or for those that may refer to it: the most that any of them
+  /// says, where `unknown` is more than `late`.
   [[nodiscard]] PictureNeed what_needs_oldest() {
     const Waiting& oldest = packets_.front();
     const PictureNeed own = need_of(oldest);
     if (own == PictureNeed::needed || oldest.packet.traits.droppable) return own;
     const bool in_group = !oldest.leading && !oldest.packet.traits.sure_of_before;
     if (in_group && oldest.number < needed_before_) return PictureNeed::needed;
-    bool unknown = own == PictureNeed::unknown;
+    PictureNeed rest = own;
+    const auto rest_is = [&rest](PictureNeed need) {
+      if (rest != PictureNeed::unknown && need != PictureNeed::not_needed) rest = need;
+    };
     bool in_next_lead = false;
     for (std::size_t i = 1; i < packets_.size(); ++i) {
       const Waiting& later = packets_[i];
@@ -250,10 +276,10 @@ class PacketPlanner {
       const bool in_a_lead = later.leading || traits.hidden || traits.sure_of_before;
       const bool is_entry = traits.entry != PictureTraits::Entry::none;
       if (oldest.leading || in_next_lead) {
-        if (is_entry || !in_a_lead) return unknown ? PictureNeed::unknown : PictureNeed::not_needed;
+        if (is_entry || !in_a_lead) return rest;
         if (traits.sure_of_before) continue;  // it refers to its own entry point at the most
       } else if (traits.entry == PictureTraits::Entry::closed) {
-        return unknown ? PictureNeed::unknown : PictureNeed::not_needed;
+        return rest;
       } else if (is_entry) {
         in_next_lead = true;
         continue;  // it refers to nothing
@@ -263,9 +289,9 @@ class PacketPlanner {
         if (in_group) needed_before_ = later.number;
         return PictureNeed::needed;
       }
-      unknown = unknown || need == PictureNeed::unknown;
+      rest_is(need);
     }
-    return unknown || !ended_ ? PictureNeed::unknown : PictureNeed::not_needed;
+    return ended_ ? rest : PictureNeed::unknown;
   }
 
   std::unique_ptr<PictureNeeds> needs_;
@@ -283,6 +309,7 @@ class PacketPlanner {
   std::int64_t entry_timestamp_ = 0;                  // of the latest entry point added
   bool in_lead_ = false;                              // no picture shown after it has come yet
   bool is_open_ = false;                              // it
+  bool begins_group_ = false;                         // the next picture to be shown does, since the entry point is not
   std::int64_t decoded_at_ = PlannedPacket::unknown;  // the smallest number
   std::size_t bytes_ = 0;
   bool ended_ = false;

@@ -67,6 +67,11 @@ class PlannedDecoder {
           return Status::picture;
         }
         decoded_ = true;
+        if (picture->need == PictureNeed::late) {
+          timestamp = picture->timestamp;
+          pop(*picture);
+          return Status::left_out;
+        }
         lose(*picture);
         continue;
       }
@@ -145,6 +150,7 @@ class PlannedDecoder {
       case Verdict::non_reference: return leave_out(counters_->left_out_non_reference);
       case Verdict::tail: return leave_out(counters_->left_out_tail);
       case Verdict::group: return leave_out(counters_->left_out_group);
+      case Verdict::late: return leave_out(counters_->left_out_late);
       case Verdict::wait: break;
     }
     if (planner_.waiting() == 0 && !packets_ahead_.empty()) {

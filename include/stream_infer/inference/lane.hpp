@@ -73,22 +73,19 @@ class Lane {
     return run_due<I>(frame, tracker, outlet);
   }
 
-  /// Runs the latest due that has come up since the last call; those before it are passed over. Returns whether the
-  /// algorithm ran.
+  /// Runs the latest due that has come up since the last call and has all its pixels; those before it are passed over.
+  /// Returns whether the algorithm ran.
   template <std::size_t I, class Tracker, class Outlet>
   bool catch_up(const Tracker& tracker, Outlet& outlet) {
-    Frame due;
-    if (!find_latest(tracker, due)) return false;
-    account(due.index(), due.timing(), rule_.dues_at(due.timing()));
-    return run_due<I>(due, tracker, outlet);
+    const Found found = find_latest(tracker);
+    return found.due && run_window<I>(found.due, found.window, outlet);
   }
 
   /// Counts the dues that have come up since the last call as passed over.
   template <class Tracker>
   void pass_over(const Tracker& tracker) {
-    Frame due;
-    if (!find_latest(tracker, due)) return;
-    account(due.index(), due.timing(), rule_.dues_at(due.timing()));
+    if (!find_latest(tracker).due) return;
+    drop_window();
     edit([](AlgoStats& stats) { ++stats.missed.busy; });
   }
 
@@ -131,39 +128,74 @@ class Lane {
     }
   }
 
-  /// The latest due frame among those not yet looked at. Where there is none in the tracker any more but some were
-  /// overwritten unseen, counts them.
+  enum class WindowState : std::uint8_t { complete, warm_up, overwritten, left_out };
+
+  struct Found {
+    Frame due;                                      ///< empty: there is none
+    WindowState window = WindowState::overwritten;  ///< window_ holds it if it is complete
+  };
+
+  /// Finds the latest due among those not yet looked at whose window was not left out, and counts all others as missed;
+  /// where none is in the tracker any more, also what was overwritten unseen.
   template <class Tracker>
-  bool find_latest(const Tracker& tracker, Frame& due) {
-    std::uint64_t end = 0;
-    Frame oldest;
+  Found find_latest(const Tracker& tracker) {
+    std::uint64_t end = 0, left_out = 0;
+    Found found;
+    Frame oldest, latest_left_out;
     do {
       follow_play(tracker);
       end = tracker.end();
-      due = oldest = Frame{};
-      for (std::uint64_t i = end; i > next_ && !due; --i) {
+      left_out = 0;
+      drop_window();
+      found = {};
+      oldest = latest_left_out = Frame{};
+      for (std::uint64_t i = end; i > next_; --i) {
         Frame frame = tracker.frame(i - 1);
         if (!frame) break;
-        if (due_at(frame))
-          due = std::move(frame);
-        else
-          oldest = std::move(frame);
+        if (due_at(frame)) {
+          found.window = take_window(frame, tracker);
+          if (found.window != WindowState::left_out) {
+            found.due = std::move(frame);
+            break;
+          }
+          if (left_out++ == 0) latest_left_out = frame;
+        }
+        oldest = std::move(frame);
       }
     } while (tracker.play() != play_);  // another play began meanwhile: frames of both may have been seen
-    if (due) return true;
-    if (!oldest) return false;  // nothing new, or the writer laps us: the next look will find frames
-    const std::uint64_t before = rule_.dues_before(oldest.index(), oldest.timing());
-    if (before > accounted_) {
-      const std::uint64_t lost = before - accounted_;
-      edit([lost](AlgoStats& stats) {
-        stats.dues += lost;
-        stats.missed.overwritten += 1;
-        stats.missed.busy += lost - 1;
-      });
-      accounted_ = before;
-    }
+    if (found.due)
+      account(found.due.index(), found.due.timing(), rule_.dues_at(found.due.timing()));
+    else if (oldest)
+      account_overwritten(oldest);
+    else
+      return found;  // nothing new, or the writer laps us: the next look will find frames
+    if (latest_left_out) account_left_out(latest_left_out, left_out);
     next_ = end;
-    return false;
+    return found;
+  }
+
+  /// Counts the dues before `oldest`, the first frame that is still there.
+  void account_overwritten(const Frame& oldest) {
+    const std::uint64_t before = rule_.dues_before(oldest.index(), oldest.timing());
+    if (before <= accounted_) return;
+    edit([lost = before - accounted_](AlgoStats& stats) {
+      stats.dues += lost;
+      stats.missed.overwritten += 1;
+      stats.missed.busy += lost - 1;
+    });
+    accounted_ = before;
+  }
+
+  /// Counts the dues up to `last`, which end at `frames` frames and were left out: one at each of these frames, and the others
+  /// fell into the same gap.
+  void account_left_out(const Frame& last, std::uint64_t frames) {
+    const std::uint64_t up_to = rule_.dues_before(last.index(), last.timing()) + rule_.dues_at(last.timing());
+    edit([frames, passed = up_to - accounted_](AlgoStats& stats) {
+      stats.dues += passed;
+      stats.missed.left_out += frames;
+      stats.missed.gap += passed - frames;
+    });
+    accounted_ = up_to;
   }
 
   /// Counts the dues up to the frame of `timing`, of which `here` end at it: all but one of those are misses.
@@ -181,17 +213,37 @@ class Lane {
 
   template <std::size_t I, class Tracker, class Outlet>
   bool run_due(const Frame& last, const Tracker& tracker, Outlet& outlet) {
-    if (!last || last.index() + 1 < sampling_.span()) {
-      edit([](AlgoStats& stats) { ++stats.missed.warm_up; });
-      return false;
-    }
-    if (!tracker.window(last.index(), sampling_.frame_step, window_)) {
-      edit([](AlgoStats& stats) { ++stats.missed.overwritten; });
-      return false;
-    }
-    run<I>(last, outlet);
+    return run_window<I>(last, last ? take_window(last, tracker) : WindowState::warm_up, outlet);
+  }
+
+  /// Runs on window_, which ends at `last`, if it is complete; else counts why not.
+  template <std::size_t I, class Outlet>
+  bool run_window(const Frame& last, WindowState state, Outlet& outlet) {
+    if (state == WindowState::complete) run<I>(last, outlet);
+    drop_window();
+    if (state == WindowState::complete) return true;
+    edit([state](AlgoStats& stats) {
+      ++(state == WindowState::warm_up       ? stats.missed.warm_up
+         : state == WindowState::overwritten ? stats.missed.overwritten
+                                             : stats.missed.left_out);
+    });
+    return false;
+  }
+
+  /// Puts the window that ends at `last` into window_.
+  template <class Tracker>
+  [[nodiscard]] WindowState take_window(const Frame& last, const Tracker& tracker) {
+    if (last.index() + 1 < sampling_.span()) return WindowState::warm_up;
+    if (last.left_out()) return WindowState::left_out;
+    if (!tracker.window(last.index(), sampling_.frame_step, window_)) return WindowState::overwritten;
+    bool complete = true;
+    for (const Frame& frame : window_) complete = complete && !frame.left_out();
+    if (!complete) drop_window();
+    return complete ? WindowState::complete : WindowState::left_out;
+  }
+
+  void drop_window() {
     for (Frame& frame : window_) frame = Frame{};  // keep no pixels alive between runs
-    return true;
   }
 
   template <std::size_t I, class Outlet>

@@ -4,6 +4,7 @@
 #include "stream_infer/core/media_time.hpp"
 #include "stream_infer/core/min_max.hpp"
 
+#include <optional>
 #include <stop_token>
 #include <utility>
 
@@ -35,6 +36,12 @@ class Pacer {
     const MediaTime due = detail::max(offset_ + time, earliest);
     played_ = detail::max(due, now);
     return clock_.sleep_until(due, stop);
+  }
+
+  /// What the clock shows, or has shown, at media time 0, by the frame that was waited for last; none before the first
+  /// frame, and of a live source.
+  [[nodiscard]] std::optional<MediaTime> origin() const {
+    return live_ || !started_ ? std::nullopt : std::optional{offset_};
   }
 
  private:

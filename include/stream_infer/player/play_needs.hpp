@@ -3,6 +3,7 @@
 #include "stream_infer/core/media_time.hpp"
 #include "stream_infer/core/queue.hpp"
 #include "stream_infer/player/frame_selector.hpp"
+#include "stream_infer/player/pace_keeper.hpp"
 #include "stream_infer/producer/producer.hpp"
 #include "stream_infer/schedule/sampling_plan.hpp"
 
@@ -11,17 +12,21 @@
 namespace stream_infer::detail {
 
 /// What a play needs of its source: of the pictures that it plays, those in some window. It goes by the play's own rules:
-/// FrameSelector says which are played, and a SamplingPlan what becomes of those.
+/// FrameSelector says which are played, a SamplingPlan what becomes of those, and a PaceKeeper which windows come too late.
 class PlayNeeds final : public PictureNeeds {
  public:
-  PlayNeeds(const FrameSelector& selector, SamplingPlan plan) : selector_{selector}, frames_{std::move(plan)} {}
+  PlayNeeds(const FrameSelector& selector, SamplingPlan plan, PaceKeeper::Now now = {})
+      : selector_{selector}, pace_{std::move(now)}, frames_{std::move(plan)} {}
+
+  void begin_group() override { pace_.begin_group(); }
 
   void add(MediaTime time) override {
+    const MediaTime too_late_by = pace_.too_late_by(time);
     const bool played = selector_.offer(time) == FrameSelector::Verdict::play;
     played_.push_back(played ? 1 : 0);
     if (!played) return;
     const Timing timing = selector_.timing(time);
-    frames_.add(timing);
+    frames_.add(timing, too_late_by);
     selector_.played(timing);
   }
 
@@ -29,12 +34,18 @@ class PlayNeeds final : public PictureNeeds {
 
   PictureNeed take() override {
     if (played_.empty() || (played_.front() != 0 && frames_.known(ended_) == 0)) return PictureNeed::unknown;
-    const bool needed = played_.pop_front() != 0 && frames_.take();
-    return needed ? PictureNeed::needed : PictureNeed::not_needed;
+    if (played_.pop_front() == 0) return PictureNeed::not_needed;
+    switch (frames_.take()) {
+      case FrameUse::none: return PictureNeed::not_needed;
+      case FrameUse::late: return PictureNeed::late;
+      case FrameUse::held: break;
+    }
+    return PictureNeed::needed;
   }
 
  private:
   FrameSelector selector_;
+  PaceKeeper pace_;
   PlannedFrames frames_;
   detail::Queue<char> played_;  // the pictures not yet taken
   bool ended_ = false;

@@ -124,6 +124,7 @@ class PlaySession {
     MediaTime position{};
     std::stop_token stop;
     std::optional<SamplingPlan> plan;  ///< what will be looked at; none: everything
+    PaceKeeper::Now now{};             ///< with a plan: when this is given, what comes too late may be left out
   };
 
   /// Opens the source. \throws Error
@@ -195,9 +196,9 @@ class PlaySession {
     FrameSelector::check(request.fps, request.position, redact(request.source));
     OpenOptions options{.position = FrameSelector::open_at(request.fps, request.position), .stop = request.stop};
     if (request.plan)
-      options.needs = [fps = request.fps, position = request.position,
-                       plan = *request.plan](const SourceInfo& info) -> std::unique_ptr<PictureNeeds> {
-        return std::make_unique<PlayNeeds>(FrameSelector{fps, info, position}, plan);
+      options.needs = [fps = request.fps, position = request.position, plan = *request.plan,
+                       now = request.now](const SourceInfo& info) -> std::unique_ptr<PictureNeeds> {
+        return std::make_unique<PlayNeeds>(FrameSelector{fps, info, position}, plan, now);
       };
     return producer.open(request.source, options);
   }

@@ -15,6 +15,7 @@
 #include "stream_infer/schedule/sampling_plan.hpp"
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -57,9 +58,10 @@ class Player {
     const std::lock_guard lock{thread_mutex_};
     const std::stop_token stop = begin(position);
     try {
-      return Range{std::make_unique<Session>(*producer_, *tracker_, monitor_,
-                                             typename Session::Request{source_, fps, position, stop, std::move(plan)}),
-                   monitor_, stop};
+      return Range{
+          std::make_unique<Session>(*producer_, *tracker_, monitor_,
+                                    typename Session::Request{source_, fps, position, stop, std::move(plan), {}}),
+          monitor_, stop};
     } catch (const Error& error) {
       finish_failed(error, stop);
       if (!stop.stop_requested()) throw;
@@ -68,7 +70,8 @@ class Player {
   }
 
   /// Plays on a thread of its own, at the stream's pace. Returns at once: the source is opened on that thread. If it
-  /// cannot be opened or fails, is_active() turns false and status() says why. Parameters as for play().
+  /// cannot be opened or fails, is_active() turns false and status() says why. Parameters as for play(). With a `plan`, what
+  /// comes too late because this machine cannot decode a file fast enough may come without pixels too.
   /// \throws Error  if a play is active, or for a rate or position that makes no sense
   void play_realtime(std::optional<Rational> fps = {}, MediaTime position = {}, OnFrame on_frame = {},
                      std::optional<SamplingPlan> plan = {}) {
@@ -77,8 +80,12 @@ class Player {
     clock_.begin_work();  // here, so that a clock driven by hand cannot run ahead of a thread that has not begun
     try {
       FrameSelector::check(fps, position, redact(source_));
-      thread_ = std::thread{[this, request = typename Session::Request{source_, fps, position, stop, std::move(plan)},
-                             on_frame = std::move(on_frame)] { run_realtime(request, on_frame); }};
+      const auto origin = std::make_shared<Origin>();
+      thread_ = std::thread{
+          [this, origin,
+           request = typename Session::Request{source_, fps, position, stop, std::move(plan),
+                                               [origin, clock = clock_] { return origin->media_time(clock.now()); }},
+           on_frame = std::move(on_frame)] { run_realtime(request, *origin, on_frame); }};
     } catch (...) {
       const Error error = detail::current_error("play", redact(source_));
       clock_.end_work();
@@ -131,6 +138,24 @@ class Player {
   [[nodiscard]] C clock() const { return clock_; }
 
  private:
+  /// Pacer::origin(): told by the playing thread, heard by the reader's.
+  class Origin {
+   public:
+    void set(std::optional<MediaTime> origin) {
+      // relaxed: a lone value
+      if (origin) nanoseconds_.store(origin->count(), std::memory_order_relaxed);
+    }
+    /// The smallest time if it is not known.
+    [[nodiscard]] MediaTime media_time(MediaTime now) const {
+      const std::int64_t origin = nanoseconds_.load(std::memory_order_relaxed);
+      return origin == unknown ? MediaTime::min() : now - MediaTime{origin};
+    }
+
+   private:
+    static constexpr std::int64_t unknown = INT64_MIN;
+    std::atomic<std::int64_t> nanoseconds_{unknown};
+  };
+
   /// Asks the latest play to end.
   void request_stop() {
     const std::lock_guard lock{stop_mutex_};
@@ -160,12 +185,12 @@ class Player {
       monitor_.finish(PlayState::failed, error);
   }
 
-  void run_realtime(const typename Session::Request& request, const OnFrame& on_frame) {
+  void run_realtime(const typename Session::Request& request, Origin& origin, const OnFrame& on_frame) {
     const std::stop_token& stop = request.stop;
     playing_thread_.store(std::this_thread::get_id());
     try {
       Session session{*producer_, *tracker_, monitor_, request};
-      const ReadStatus last = play_all(session, stop, on_frame);
+      const ReadStatus last = play_all(session, stop, origin, on_frame);
       monitor_.finish(last == ReadStatus::end ? PlayState::ended : PlayState::stopped);
     } catch (...) {
       finish_failed(detail::current_error("play", redact(source_)), stop);
@@ -175,7 +200,7 @@ class Player {
     tracker_->interrupt();
   }
 
-  ReadStatus play_all(Session& session, const std::stop_token& stop, const OnFrame& on_frame) {
+  ReadStatus play_all(Session& session, const std::stop_token& stop, Origin& origin, const OnFrame& on_frame) {
     Pacer<C> pacer{clock_, session.info().live};
     for (;;) {
       Frame frame;
@@ -185,6 +210,7 @@ class Player {
         session.discard();
         return ReadStatus::stopped;
       }
+      origin.set(pacer.origin());
       if (session.publish(frame) && on_frame) on_frame(frame, stop);
     }
   }

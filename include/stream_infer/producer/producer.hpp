@@ -28,7 +28,12 @@ struct SourceInfo {
 };
 
 /// Whether somebody will look at a picture.
-enum class PictureNeed : std::uint8_t { unknown, not_needed, needed };
+enum class PictureNeed : std::uint8_t {
+  unknown,
+  not_needed,
+  late,  ///< somebody will if it is decoded anyway; for its own sake it comes too late
+  needed,
+};
 
 /// Knows, ahead of decoding, which of a source's pictures somebody will look at. A reader that can tell the times of its
 /// pictures before it decodes them says them here and leaves out what is not needed. For one thread.
@@ -39,6 +44,9 @@ class PictureNeeds {
   PictureNeeds& operator=(const PictureNeeds&) = delete;
   virtual ~PictureNeeds() = default;
 
+  /// The picture that is added next begins a group: no picture from it on refers to one before it. Said only by a reader
+  /// whose source never keeps it waiting: what comes too late in realtime does so because of decoding.
+  virtual void begin_group() {}
   /// The next picture, in the order of showing, is at `time`, since the source's start.
   virtual void add(MediaTime time) = 0;
   /// There is no other.

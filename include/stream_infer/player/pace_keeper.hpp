@@ -1,0 +1,61 @@
+#pragma once
+
+#include "stream_infer/core/callback.hpp"
+#include "stream_infer/core/media_time.hpp"
+
+#include "stream_infer/core/min_max.hpp"
+
+#include <utility>
+
+namespace stream_infer::detail {
+
+/// Says which pictures come too late for a window to begin with them, in a realtime play of a file that the machine cannot
+/// decode fast enough. A window that has begun is never given up, so that nothing is decoded in vain.
+///
+/// Pictures are too late once they come `tolerance` after their time while the next group is due already (it is expected to
+/// be as long as the one before): it is as well to go on from there. They are until a group begins in time.
+class PaceKeeper {
+ public:
+  /// The media time that should be playing at this moment; the smallest time if that is not known. Any thread.
+  using Now = Callback<MediaTime()>;
+
+  static constexpr MediaTime tolerance{1'000'000'000};
+  /// If pictures are still late after so long, it is not decoding that makes them so, and the next group is tried.
+  static constexpr MediaTime patience{10'000'000'000};
+
+  explicit PaceKeeper(Now now = {}) : now_{std::move(now)} {}
+
+  /// The next picture begins a group.
+  void begin_group() { begins_ = true; }
+
+  /// The next picture, in the order of showing. By how much it is too late for a window to begin with it; 0 if it is not.
+  [[nodiscard]] MediaTime too_late_by(MediaTime time) {
+    const bool begins = std::exchange(begins_, false);
+    if (begins) {
+      if (in_group_) length_ = time - group_;
+      in_group_ = true;
+      group_ = time;
+    }
+    const MediaTime now = now_ ? now_() : MediaTime::min();
+    if (now == MediaTime::min()) return {};
+    const MediaTime next = group_ + length_;
+    if (admitting_) {
+      admitting_ = time >= now - tolerance || time >= next || next > now;
+      since_ = now;
+    } else {
+      admitting_ = begins ? time >= now || now - since_ >= patience : time >= now && time >= next;
+    }
+    return admitting_ ? MediaTime{} : detail::max(now - time, MediaTime{1});
+  }
+
+ private:
+  Now now_;
+  bool begins_ = false;
+  bool in_group_ = false;  // a group has begun
+  MediaTime group_{};      // when the latest one did
+  MediaTime length_{};     // of the group before; 0: not known
+  bool admitting_ = true;
+  MediaTime since_{};  // the latest time at which it was
+};
+
+}  // namespace stream_infer::detail
