@@ -107,7 +107,8 @@ void print_summary(const camera_health::Monitor& monitor, const si::RunReport& r
   }
   std::cout << format("%-8s %7llu\n", "cuts", static_cast<unsigned long long>(monitor.cuts()));
   for (const si::AlgoStats& algo : report.algos)
-    if (algo.failures + algo.missed.busy + algo.missed.overwritten != 0) std::cout << "note: " << algo << '\n';
+    if (algo.failures + algo.missed.busy + algo.missed.overwritten + algo.missed.left_out != 0)
+      std::cout << "note: " << algo << '\n';
   if (report.source.frames_damaged + report.source.decode_errors != 0 || report.source.truncated)
     std::cout << "note: " << report.source << '\n';
 }

@@ -110,8 +110,8 @@ struct Outcome {
 
   void print() const {
     const std::size_t decoded = (*this)[Verdict::decode] + (*this)[Verdict::jump];
-    const std::size_t all =
-        decoded + (*this)[Verdict::non_reference] + (*this)[Verdict::tail] + (*this)[Verdict::group];
+    const std::size_t all = decoded + (*this)[Verdict::non_reference] + (*this)[Verdict::tail] +
+                            (*this)[Verdict::group] + (*this)[Verdict::late];
     const auto line = [all](std::string_view what, std::size_t count) {
       std::cout << "  " << count << " (" << percent(count, all) << ") " << what << '\n';
     };

@@ -190,6 +190,7 @@ class Lane {
   /// fell into the same gap.
   void account_left_out(const Frame& last, std::uint64_t frames) {
     const std::uint64_t up_to = rule_.dues_before(last.index(), last.timing()) + rule_.dues_at(last.timing());
+    if (up_to < accounted_ + frames) return;
     edit([frames, passed = up_to - accounted_](AlgoStats& stats) {
       stats.dues += passed;
       stats.missed.left_out += frames;

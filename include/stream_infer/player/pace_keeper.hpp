@@ -2,7 +2,6 @@
 
 #include "stream_infer/core/callback.hpp"
 #include "stream_infer/core/media_time.hpp"
-
 #include "stream_infer/core/min_max.hpp"
 
 #include <utility>
@@ -20,7 +19,8 @@ class PaceKeeper {
   using Now = Callback<MediaTime()>;
 
   static constexpr MediaTime tolerance{1'000'000'000};
-  /// If pictures are still late after so long, it is not decoding that makes them so, and the next group is tried.
+  /// If pictures are still late when nothing has been decoded for so long, it is not decoding that makes them so, and the
+  /// next group is tried.
   static constexpr MediaTime patience{10'000'000'000};
 
   explicit PaceKeeper(Now now = {}) : now_{std::move(now)} {}
@@ -37,15 +37,22 @@ class PaceKeeper {
       group_ = time;
     }
     const MediaTime now = now_ ? now_() : MediaTime::min();
-    if (now == MediaTime::min()) return {};
+    if (now == MediaTime::min() || !in_group_) return {};
     const MediaTime next = group_ + length_;
     if (admitting_) {
-      admitting_ = time >= now - tolerance || time >= next || next > now;
-      since_ = now;
+      busy_until_ = now;
+      if (begins) has_chance_ = false;
+      admitting_ = has_chance_ || time >= now - tolerance || time >= next || next > now;
     } else {
-      admitting_ = begins ? time >= now || now - since_ >= patience : time >= now && time >= next;
+      has_chance_ = begins && now - busy_until_ >= patience;
+      admitting_ = has_chance_ || (time >= now && (begins || time >= next));
     }
     return admitting_ ? MediaTime{} : detail::max(now - time, MediaTime{1});
+  }
+
+  /// Something is to be decoded.
+  void decodes() {
+    if (!admitting_ && now_) busy_until_ = now_();
   }
 
  private:
@@ -55,7 +62,8 @@ class PaceKeeper {
   MediaTime group_{};      // when the latest one did
   MediaTime length_{};     // of the group before; 0: not known
   bool admitting_ = true;
-  MediaTime since_{};  // the latest time at which it was
+  bool has_chance_ = false;  // this group, though it is late
+  MediaTime busy_until_{};   // by now_: when something was decoded last, or might have been
 };
 
 }  // namespace stream_infer::detail

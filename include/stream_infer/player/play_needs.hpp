@@ -40,6 +40,7 @@ class PlayNeeds final : public PictureNeeds {
       case FrameUse::late: return PictureNeed::late;
       case FrameUse::held: break;
     }
+    pace_.decodes();
     return PictureNeed::needed;
   }
 

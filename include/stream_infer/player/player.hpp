@@ -15,7 +15,6 @@
 #include "stream_infer/schedule/sampling_plan.hpp"
 
 #include <atomic>
-#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -80,12 +79,11 @@ class Player {
     clock_.begin_work();  // here, so that a clock driven by hand cannot run ahead of a thread that has not begun
     try {
       FrameSelector::check(fps, position, redact(source_));
-      const auto origin = std::make_shared<Origin>();
-      thread_ = std::thread{
-          [this, origin,
-           request = typename Session::Request{source_, fps, position, stop, std::move(plan),
-                                               [origin, clock = clock_] { return origin->media_time(clock.now()); }},
-           on_frame = std::move(on_frame)] { run_realtime(request, *origin, on_frame); }};
+      const auto media = std::make_shared<MediaClock>(clock_);
+      thread_ = std::thread{[this, media,
+                             request = typename Session::Request{source_, fps, position, stop, std::move(plan),
+                                                                 [media] { return media->now(); }},
+                             on_frame = std::move(on_frame)] { run_realtime(request, *media, on_frame); }};
     } catch (...) {
       const Error error = detail::current_error("play", redact(source_));
       clock_.end_work();
@@ -138,22 +136,25 @@ class Player {
   [[nodiscard]] C clock() const { return clock_; }
 
  private:
-  /// Pacer::origin(): told by the playing thread, heard by the reader's.
-  class Origin {
+  /// What media time ought to be playing: asked by the reader's thread, which may be left behind when the play ends.
+  class MediaClock {
    public:
+    explicit MediaClock(C clock) : clock_{std::move(clock)} {}
+
     void set(std::optional<MediaTime> origin) {
-      // relaxed: a lone value
-      if (origin) nanoseconds_.store(origin->count(), std::memory_order_relaxed);
+      const std::lock_guard lock{mutex_};
+      origin_ = origin;
     }
     /// The smallest time if it is not known.
-    [[nodiscard]] MediaTime media_time(MediaTime now) const {
-      const std::int64_t origin = nanoseconds_.load(std::memory_order_relaxed);
-      return origin == unknown ? MediaTime::min() : now - MediaTime{origin};
+    [[nodiscard]] MediaTime now() {
+      const std::lock_guard lock{mutex_};
+      return origin_ ? clock_.now() - *origin_ : MediaTime::min();
     }
 
    private:
-    static constexpr std::int64_t unknown = INT64_MIN;
-    std::atomic<std::int64_t> nanoseconds_{unknown};
+    std::mutex mutex_;
+    C clock_;
+    std::optional<MediaTime> origin_{};  // Pacer::origin()
   };
 
   /// Asks the latest play to end.
@@ -185,23 +186,25 @@ class Player {
       monitor_.finish(PlayState::failed, error);
   }
 
-  void run_realtime(const typename Session::Request& request, Origin& origin, const OnFrame& on_frame) {
+  void run_realtime(const typename Session::Request& request, MediaClock& media, const OnFrame& on_frame) {
     const std::stop_token& stop = request.stop;
     playing_thread_.store(std::this_thread::get_id());
     try {
       Session session{*producer_, *tracker_, monitor_, request};
-      const ReadStatus last = play_all(session, stop, origin, on_frame);
+      const ReadStatus last = play_all(session, stop, media, on_frame);
       monitor_.finish(last == ReadStatus::end ? PlayState::ended : PlayState::stopped);
     } catch (...) {
       finish_failed(detail::current_error("play", redact(source_)), stop);
     }
+    media.set({});
     clock_.end_work();
     playing_thread_.store(std::thread::id{});
     tracker_->interrupt();
   }
 
-  ReadStatus play_all(Session& session, const std::stop_token& stop, Origin& origin, const OnFrame& on_frame) {
+  ReadStatus play_all(Session& session, const std::stop_token& stop, MediaClock& media, const OnFrame& on_frame) {
     Pacer<C> pacer{clock_, session.info().live};
+    std::optional<MediaTime> origin;
     for (;;) {
       Frame frame;
       const ReadStatus status = session.next(frame);
@@ -210,7 +213,7 @@ class Player {
         session.discard();
         return ReadStatus::stopped;
       }
-      origin.set(pacer.origin());
+      if (pacer.origin() != origin) media.set(origin = pacer.origin());  // seldom: it takes a lock
       if (session.publish(frame) && on_frame) on_frame(frame, stop);
     }
   }
