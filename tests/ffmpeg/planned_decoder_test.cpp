@@ -25,6 +25,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -351,6 +352,36 @@ TEST_CASE("Of a damaged stream no wrong pixels are handed on as good", "[ffmpeg]
       }
     });
   }
+}
+
+TEST_CASE("Damage does not reach beyond its group where groups are left out", "[ffmpeg][planned]") {
+  const std::string clip = minute_clip();
+  std::map<si::MediaTime, Print> truth;
+  for (const Print& print : si::test::prints_of(clip, {.width = 48, .height = 32})) truth[print.time] = print;
+  const si::test::Bytes whole = si::test::read_file(clip);
+  const si::test::TemporaryFolder folder;
+  const std::string path = folder / "flaws.mp4";
+  std::size_t compared = 0;
+  for_random_cases(20, [&](Random& random) {
+    si::test::Bytes bytes = whole;
+    for (int i = 0; i < 20; ++i)
+      bytes[static_cast<std::size_t>(random.between(1000, static_cast<std::int64_t>(bytes.size()) * 9 / 10))] ^= 0x55;
+    si::test::write_file(path, bytes);
+    std::map<si::MediaTime, Print> full;
+    for (const Print& print : si::test::prints_of(path, {.width = 48, .height = 32})) full[print.time] = print;
+    if (full.size() != truth.size()) return;  // frames have other times
+    std::set<si::MediaTime> flawed;           // where groups of 2 s begin
+    for (const auto& [time, print] : full)
+      if (truth.count(time) == 0 || print != truth.at(time)) flawed.insert(time - time % 2s);
+    const Case made{.plan = {{{.interval = 3s}}}};
+    si::FFmpegReader reader = si::FFmpegProducer{{.width = 48, .height = 32}}.open(path, made.options());
+    for (si::Frame frame; reader.read(frame) == si::ReadStatus::frame;) {
+      if (frame.left_out() || flawed.count(frame.time() - frame.time() % 2s) != 0) continue;
+      CHECK(si::test::print_of(frame) == truth.at(frame.time()));
+      ++compared;
+    }
+  });
+  CHECK(compared > 100);
 }
 
 TEST_CASE("The image of a frame that was left out says why there is none", "[ffmpeg][planned]") {

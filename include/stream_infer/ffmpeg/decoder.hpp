@@ -11,27 +11,21 @@
 
 namespace stream_infer::ffmpeg {
 
+/// Whether the decoder says that a picture is not as it was coded.
+[[nodiscard]] inline bool is_damaged(const AVFrame& picture) {
+  return (picture.flags & AV_FRAME_FLAG_CORRUPT) != 0 || picture.decode_error_flags != 0;
+}
+
 /// Decodes the packets of one stream, on several threads inside FFmpeg. For one thread at a time.
 class Decoder {
  public:
+  /// \param stream   outlives the decoder
   /// \param threads  decoding threads; 0 is one for each core
   /// \param name     the source, redacted, for errors
   /// \throws Error   if this FFmpeg has no decoder for the stream
-  Decoder(const AVStream& stream, int threads, const std::string& name) {
-    const AVCodecParameters& parameters = *stream.codecpar;
-    const std::string codec_name = name_of(parameters);
-    compat::Codec* codec = avcodec_find_decoder(parameters.codec_id);
-    if (codec == nullptr)
-      throw Error{Errc::unsupported, "open decoder", name, "this FFmpeg has no decoder for " + codec_name};
-    context_.reset(detail::not_null(avcodec_alloc_context3(codec)));
-    if (const int code = avcodec_parameters_to_context(context_.get(), &parameters); code < 0)
-      throw make_error(code, "open decoder", name, codec_name);
-    context_->pkt_timebase = stream.time_base;
-    context_->thread_count = threads;
-    context_->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
-    context_->flags |= AV_CODEC_FLAG_UNALIGNED;  // else a picture that is cropped on its left would come out too wide
-    if (const int code = avcodec_open2(context_.get(), codec, nullptr); code < 0)
-      throw make_error(code, "open decoder", name, codec_name);
+  Decoder(const AVStream& stream, int threads, const std::string& name)
+      : stream_{&stream}, threads_{threads}, name_{name} {
+    open();
     cut_.fill(AV_NOPTS_VALUE);
   }
 
@@ -49,7 +43,9 @@ class Decoder {
       cut_[next_cut_] = packet->pts;
       next_cut_ = (next_cut_ + 1) % cut_.size();
     }
-    return succeeded(avcodec_send_packet(context_.get(), packet));
+    const bool taken = succeeded(avcodec_send_packet(context_.get(), packet));
+    damaged_ = damaged_ || !taken;
+    return taken;
   }
 
   /// The next picture, in the order of display. If its packet was known to be incomplete, it carries
@@ -58,19 +54,48 @@ class Decoder {
     const int code = avcodec_receive_frame(context_.get(), &frame);
     if (code == AVERROR(EAGAIN)) return Status::hungry;
     if (code == AVERROR_EOF) return Status::end;
-    if (!succeeded(code)) return Status::error;
+    if (!succeeded(code)) {
+      damaged_ = true;
+      return Status::error;
+    }
     for (const std::int64_t time : cut_)
       if (time != AV_NOPTS_VALUE && time == frame.pts) frame.flags |= AV_FRAME_FLAG_CORRUPT;
+    damaged_ = damaged_ || is_damaged(frame);
     return Status::frame;
   }
 
   /// FFmpeg's code of the latest failure; 0 if there was none.
   [[nodiscard]] int last_error() const { return last_error_; }
 
-  /// Forgets everything: packets from another place follow.
-  void flush() { avcodec_flush_buffers(context_.get()); }
+  /// Forgets everything: packets from another place follow. \throws Error
+  void flush() {
+    // With several threads, H.264 of FFmpeg 5.1 does not forget a picture whose errors it has concealed: it refers to it
+    // after the flush, without a word.
+    if (damaged_)
+      open();
+    else
+      avcodec_flush_buffers(context_.get());
+  }
 
  private:
+  void open() {
+    const AVCodecParameters& parameters = *stream_->codecpar;
+    const std::string codec_name = name_of(parameters);
+    compat::Codec* codec = avcodec_find_decoder(parameters.codec_id);
+    if (codec == nullptr)
+      throw Error{Errc::unsupported, "open decoder", name_, "this FFmpeg has no decoder for " + codec_name};
+    context_.reset(detail::not_null(avcodec_alloc_context3(codec)));
+    if (const int code = avcodec_parameters_to_context(context_.get(), &parameters); code < 0)
+      throw make_error(code, "open decoder", name_, codec_name);
+    context_->pkt_timebase = stream_->time_base;
+    context_->thread_count = threads_;
+    context_->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
+    context_->flags |= AV_CODEC_FLAG_UNALIGNED;  // else a picture that is cropped on its left would come out too wide
+    if (const int code = avcodec_open2(context_.get(), codec, nullptr); code < 0)
+      throw make_error(code, "open decoder", name_, codec_name);
+    damaged_ = false;
+  }
+
   [[nodiscard]] bool succeeded(int code) {
     if (code < 0) last_error_ = code;
     return code >= 0;
@@ -82,7 +107,11 @@ class Decoder {
     return std::string{"the codec tag "} + av_fourcc_make_string(tag, parameters.codec_tag);
   }
 
+  const AVStream* stream_;
+  int threads_;
+  std::string name_;
   UniqueCodecContext context_;
+  bool damaged_ = false;  // something could not be decoded as it was coded
   int last_error_ = 0;
   std::array<std::int64_t, 32> cut_{};  // time stamps of the latest incomplete packets: their pictures come out later
   std::size_t next_cut_ = 0;

@@ -6,6 +6,7 @@
 #include "stream_infer/core/rational.hpp"
 #include "stream_infer/core/stats.hpp"
 #include "stream_infer/ffmpeg/converter.hpp"
+#include "stream_infer/ffmpeg/decoder.hpp"
 #include "stream_infer/ffmpeg/demuxer.hpp"
 #include "stream_infer/ffmpeg/ffmpeg_options.hpp"
 #include "stream_infer/ffmpeg/handle.hpp"
@@ -17,11 +18,6 @@
 #include <utility>
 
 namespace stream_infer::ffmpeg {
-
-/// Whether the decoder says that a picture is not as it was coded.
-[[nodiscard]] inline bool is_damaged(const AVFrame& picture) {
-  return (picture.flags & AV_FRAME_FLAG_CORRUPT) != 0 || picture.decode_error_flags != 0;
-}
 
 /// Makes frames of decoded pictures: their size, their way up, and their time, which always increases. One thread.
 class FrameMaker {

@@ -46,7 +46,10 @@ class PlannedDecoder {
   [[nodiscard]] Status next(AVFrame& frame, std::int64_t& timestamp) {
     for (;;) {
       if (demuxer_->interrupted()) return Status::stopped;
-      if (decoded_ && planned_ && frame.pts <= popped_) decoded_ = false;  // others referred to it, and nobody needs it
+      if (decoded_ && planned_ && frame.pts <= popped_) {  // others referred to it, and nobody needs it
+        if (is_damaged(frame)) stream_infer::detail::count(counters_->decode_errors);
+        decoded_ = false;
+      }
       const PacketPlanner::Picture* picture = planner_.picture();
       if (picture != nullptr && picture->need == PictureNeed::not_needed) {
         timestamp = picture->timestamp;
