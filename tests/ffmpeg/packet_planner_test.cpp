@@ -448,7 +448,8 @@ TEST_CASE("On a machine that is too slow every algorithm gets its share", "[ffmp
       for (const double overload : {0.5, 1.05, 1.5, 3.0, 10.0}) {
         const auto [shares, latest] = play_too_slowly(schedules, group, overload, 300);
         // What has begun when it is seen to be late is completed, however long that takes.
-        const double reach = static_cast<double>(si::SamplingPlan{schedules}.span() + 2 * group) / 30;
+        const double reach =
+            static_cast<double>(static_cast<std::int64_t>(si::SamplingPlan{schedules}.span()) + 2 * group) / 30;
         double patience = 1;
         for (const si::Schedule& schedule : schedules)
           patience = std::max(patience, std::chrono::duration<double>(schedule.interval).count() / 2);

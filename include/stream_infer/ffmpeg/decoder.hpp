@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace stream_infer::ffmpeg {
 
@@ -23,8 +24,8 @@ class Decoder {
   /// \param threads  decoding threads; 0 is one for each core
   /// \param name     the source, redacted, for errors
   /// \throws Error   if this FFmpeg has no decoder for the stream
-  Decoder(const AVStream& stream, int threads, const std::string& name)
-      : stream_{&stream}, threads_{threads}, name_{name} {
+  Decoder(const AVStream& stream, int threads, std::string name)
+      : stream_{&stream}, threads_{threads}, name_{std::move(name)} {
     open();
     cut_.fill(AV_NOPTS_VALUE);
   }
