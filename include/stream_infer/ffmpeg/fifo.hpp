@@ -46,14 +46,13 @@ class Descriptor {
   return 0;
 }
 
-[[nodiscard]] inline bool is_fifo(const std::string& path) {
+/// What kind of file it is, one of S_IF…; 0 if there is none.
+[[nodiscard]] inline mode_t kind_of_file(const std::string& path) {
   struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 && S_ISFIFO(status.st_mode);
+  return ::stat(path.c_str(), &status) == 0 ? status.st_mode & S_IFMT : 0;
 }
 
-[[nodiscard]] inline bool is_regular_file(const std::string& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
-}
+[[nodiscard]] inline bool is_fifo(const std::string& path) { return kind_of_file(path) == S_IFIFO; }
+[[nodiscard]] inline bool is_regular_file(const std::string& path) { return kind_of_file(path) == S_IFREG; }
 
 }  // namespace stream_infer::ffmpeg

@@ -266,9 +266,6 @@ class PacketPlanner {
     const bool in_group = !oldest.leading && !oldest.packet.traits.sure_of_before;
     if (in_group && oldest.number < needed_before_) return PictureNeed::needed;
     PictureNeed rest = own;
-    const auto rest_is = [&rest](PictureNeed need) {
-      if (rest != PictureNeed::unknown && need != PictureNeed::not_needed) rest = need;
-    };
     bool in_next_lead = false;
     for (std::size_t i = 1; i < packets_.size(); ++i) {
       const Waiting& later = packets_[i];
@@ -289,7 +286,7 @@ class PacketPlanner {
         if (in_group) needed_before_ = later.number;
         return PictureNeed::needed;
       }
-      rest_is(need);
+      if (rest != PictureNeed::unknown && need != PictureNeed::not_needed) rest = need;
     }
     return ended_ ? rest : PictureNeed::unknown;
   }

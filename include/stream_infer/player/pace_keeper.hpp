@@ -36,8 +36,9 @@ class PaceKeeper {
       in_group_ = true;
       group_ = time;
     }
-    const MediaTime now = now_ ? now_() : MediaTime::min();
-    if (now == MediaTime::min() || !in_group_) return {};
+    if (!in_group_ || !now_) return {};  // nothing is ever late: the clock need not be asked for each picture
+    const MediaTime now = now_();
+    if (now == MediaTime::min()) return {};
     const MediaTime next = group_ + length_;
     if (admitting_) {
       busy_until_ = now;
@@ -52,7 +53,7 @@ class PaceKeeper {
 
   /// Something is to be decoded.
   void decodes() {
-    if (!admitting_ && now_) busy_until_ = now_();
+    if (!admitting_) busy_until_ = now_();
   }
 
  private:
