@@ -10,6 +10,20 @@
 namespace si = stream_infer;
 using namespace std::chrono_literals;
 
+namespace {
+
+/// Counts who works, and takes its time about it.
+struct SlowCount : si::SteadyClock {
+  void begin_work() const {
+    std::this_thread::sleep_for(2ms);
+    ++*working;
+  }
+  void end_work() const { --*working; }
+  std::atomic<int>* working;
+};
+
+}  // namespace
+
 TEST_CASE("a lane works only when it was told to, and once more at its end") {
   std::atomic<int> calls{0};
   {
@@ -76,4 +90,15 @@ TEST_CASE("on a clock driven by hand, time stands still while a lane works") {
   time.join();
   CHECK_FALSE(worked_after);
   CHECK(clock.now() == 1s);
+}
+
+TEST_CASE("on a clock driven by hand, a lane that ends while it works is no longer counted as working") {
+  for (int i = 0; i < 20; ++i) {
+    std::atomic<int> working{0};
+    {
+      si::detail::LaneThread lane{SlowCount{{}, &working}, [] {}};
+      lane.post();
+    }
+    REQUIRE(working == 0);
+  }
 }

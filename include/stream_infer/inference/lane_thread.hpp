@@ -24,34 +24,35 @@ class LaneThread {
   LaneThread& operator=(const LaneThread&) = delete;
   ~LaneThread() { finish(); }
 
-  /// There is something to do. Any thread.
-  void post() {
-    clock_.begin_work();
-    // seq_cst, also below: the exchange and the lane's going idle are ordered, and notify_one() sees a waiter
-    if (state_.exchange(State::posted) == State::idle)
-      state_.notify_one();
-    else
-      clock_.end_work();  // it is awake, counted as working, and will look again
-  }
+  /// There is something to do. Any thread; not after finish().
+  void post() { tell(State::posted); }
 
   /// Lets it do what has been posted, and ends the thread.
   void finish() {
     if (!thread_.joinable()) return;
-    finishing_.store(true, std::memory_order_release);  // seen by the lane through the post that follows
-    post();
+    tell(State::finishing);
     thread_.join();
   }
 
  private:
-  enum class State : std::uint32_t { idle, working, posted };
+  enum class State : std::uint32_t { idle, working, posted, finishing };
+
+  void tell(State news) {
+    clock_.begin_work();
+    // seq_cst, also below: the exchange and the lane's going idle are ordered, and notify_one() sees a waiter
+    if (state_.exchange(news) == State::idle)
+      state_.notify_one();
+    else
+      clock_.end_work();  // it is awake, counted as working, and will look again
+  }
 
   void loop() {
     for (bool last = false; !last;) {
       state_.wait(State::idle);
       State expected{};
       do {
-        state_.exchange(State::working);  // an exchange, not a store: sees what was done before every post so far
-        last = finishing_.load(std::memory_order_acquire);
+        // an exchange, not a store: sees what was done before every post so far
+        last = state_.exchange(State::working) == State::finishing;
         work_();
         expected = State::working;
       } while (!state_.compare_exchange_strong(expected, State::idle));
@@ -62,7 +63,6 @@ class LaneThread {
   C clock_;
   Callback<void()> work_;
   std::atomic<State> state_{State::idle};
-  std::atomic<bool> finishing_{false};
   std::thread thread_;
 };
 
