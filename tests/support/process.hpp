@@ -1,5 +1,7 @@
 #pragma once
 
+#include "support/sanitizers.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -28,17 +30,7 @@ namespace detail {
 [[nodiscard]] inline std::size_t count_descriptors() { return detail::entries_of("/proc/self/fd"); }
 
 /// Whether resident_memory() says what the program needs: under a sanitizer, freed memory stays for a while.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool measures_memory = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr bool measures_memory = false;
-#else
-inline constexpr bool measures_memory = true;
-#endif
-#else
-inline constexpr bool measures_memory = true;
-#endif
+inline constexpr bool measures_memory = !is_sanitized;
 
 /// Memory in use, in bytes.
 [[nodiscard]] inline std::size_t resident_memory() {

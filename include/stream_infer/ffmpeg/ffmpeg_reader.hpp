@@ -62,10 +62,11 @@ class FFmpegReader {
       for (bool more = true; more;) {
         Batch batch;
         try {
+          const std::size_t most = source.info().live ? 1 : batch.frames.size();  // there it must not wait for others
           do {
             batch.status = source.read(batch.frames[batch.count]);
             if (batch.status == ReadStatus::frame) ++batch.count;
-          } while (batch.status == ReadStatus::frame && source.left_out() && batch.count < batch.frames.size());
+          } while (batch.status == ReadStatus::frame && source.left_out() && batch.count < most);
         } catch (...) {
           if (own_stop.stop_requested()) return;  // what fails because of the stop has not failed
           batch.status = ReadStatus::end;

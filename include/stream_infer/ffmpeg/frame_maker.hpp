@@ -11,6 +11,7 @@
 #include "stream_infer/ffmpeg/ffmpeg_options.hpp"
 #include "stream_infer/ffmpeg/handle.hpp"
 #include "stream_infer/ffmpeg/orientation.hpp"
+#include "stream_infer/producer/producer.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -28,31 +29,29 @@ class FrameMaker {
 
   [[nodiscard]] const std::shared_ptr<SourceCounters>& counters() const { return counters_; }
 
-  /// Pictures will be turned so; their rate is `fps`, if known.
-  void set(const Orientation& orientation, std::optional<Rational> fps) {
+  /// Pictures will be turned so, and are likely to be as `info` says. Returns what will become of them.
+  const ImageSpec& set(const Orientation& orientation, const SourceInfo& info) {
     orientation_ = orientation;
-    fps_ = fps;
+    fps_ = info.fps;
+    return spec_ = spec_of(info.width, info.height);
   }
 
   /// The frame of a picture that the decoder gave; takes what it refers to.
   [[nodiscard]] Frame make(Demuxer& demuxer, AVFrame& picture) {
-    last_time_ = next_time(demuxer, picture);
+    last_time_ = next_time(demuxer, picture.best_effort_timestamp, picture.pts == AV_NOPTS_VALUE);
     if (is_damaged(picture)) stream_infer::detail::count(counters_->frames_damaged);
-    const ImageSpec spec =
-        orientation_.transpose ? spec_of(picture.height, picture.width) : spec_of(picture.width, picture.height);
-    return pool_.make_lazy(spec, *last_time_,
+    spec_ = orientation_.transpose ? spec_of(picture.height, picture.width) : spec_of(picture.width, picture.height);
+    return pool_.make_lazy(spec_, *last_time_,
                            [&](DecodedPicture& held) { held.take(picture, orientation_, converters_); });
   }
 
-  /// A frame without pixels.
-  [[nodiscard]] Frame make_left_out(const ImageSpec& spec, MediaTime time) {
-    timed_ = time;
-    last_time_ = time;
-    periods_since_ = 0;
-    return without_pixels(spec, time);
+  /// The frame of a picture that has been left out.
+  [[nodiscard]] Frame make_left_out(Demuxer& demuxer, std::int64_t timestamp) {
+    last_time_ = next_time(demuxer, timestamp, false);
+    return without_pixels(spec_, *last_time_);
   }
 
-  /// The same, in place of a frame that has been made.
+  /// A frame without pixels, in place of one that has been made.
   [[nodiscard]] Frame without_pixels(const ImageSpec& spec, MediaTime time) {
     Frame frame = pool_.make_lazy(spec, time, [](DecodedPicture&) {});
     stream_infer::detail::FrameAccess::leave_out(frame);
@@ -77,12 +76,11 @@ class FrameMaker {
 
  private:
   /// The picture's time. One without a time stamp, or not later than the one before, comes a period after that.
-  [[nodiscard]] MediaTime next_time(Demuxer& demuxer, const AVFrame& picture) {
-    const std::int64_t timestamp = picture.best_effort_timestamp;
+  /// \param guessed  the time stamp is of decoding, or made up
+  [[nodiscard]] MediaTime next_time(Demuxer& demuxer, std::int64_t timestamp, bool guessed) {
     if (timestamp != AV_NOPTS_VALUE) {
       // In an AVI, say, the stream's start is that of decoding; its first picture is shown later, and that is our start.
-      const bool shown_later = picture.pts == AV_NOPTS_VALUE;
-      if (!last_time_ && (shown_later || !demuxer.knows_start())) demuxer.start_at(timestamp);
+      if (!last_time_ && (guessed || !demuxer.knows_start())) demuxer.start_at(timestamp);
       const MediaTime time = demuxer.time_of(timestamp);
       if (!last_time_ || time > *last_time_) {
         timed_ = time;
@@ -100,6 +98,7 @@ class FrameMaker {
   FFmpegOptions settings_;
   Orientation orientation_;
   std::optional<Rational> fps_;
+  ImageSpec spec_;  // of the latest frame
   std::shared_ptr<SourceCounters> counters_{new SourceCounters};
   std::shared_ptr<DecodedPicture::Converters> converters_{new DecodedPicture::Converters};
   FramePool<DecodedPicture> pool_{counters_};

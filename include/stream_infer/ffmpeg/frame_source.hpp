@@ -12,6 +12,7 @@
 #include "stream_infer/ffmpeg/frame_filter.hpp"
 #include "stream_infer/ffmpeg/frame_maker.hpp"
 #include "stream_infer/ffmpeg/handle.hpp"
+#include "stream_infer/ffmpeg/live_filter.hpp"
 #include "stream_infer/ffmpeg/make_bitstream.hpp"
 #include "stream_infer/ffmpeg/orientation.hpp"
 #include "stream_infer/ffmpeg/packet.hpp"
@@ -43,14 +44,18 @@ class FrameSource {
     open();
     const Orientation orientation = settings.rotate ? demuxer().orientation() : Orientation{};
     info_ = demuxer().info(orientation);
-    frames_.set(orientation, info_.fps);
-    const ImageSpec spec = frames_.spec_of(info_.width, info_.height);
+    const ImageSpec spec = frames_.set(orientation, info_);
     if (stream_infer::detail::max(spec.width, spec.height) > FrameMaker::largest_side)
       throw Error{Errc::invalid_argument, "open", demuxer().name(),
                   "its pictures would become " + std::to_string(spec.width) + "x" + std::to_string(spec.height) +
                       ", more than 65535 pixels on a side: set both width and height"};
     const bool planned = options.needs && plan(options);
-    if (options.needs && !planned && !demuxer().live()) filter_.reset(new FrameFilter{options.needs(info_)});
+    if (options.needs && !planned) {
+      if (demuxer().live())
+        live_.reset(new LiveFilter{make_bitstream(*demuxer().stream().codecpar), options.needs(info_)});
+      else
+        filter_.reset(new FrameFilter{options.needs(info_)});
+    }
     if (planned_) return;
     if (options.position > MediaTime{0} && demuxer().can_seek() && can_start_at_key_frames()) {
       landing_ = {.position = options.position, .active = true};
@@ -72,9 +77,16 @@ class FrameSource {
   [[nodiscard]] bool left_out() const { return left_out_; }
 
  private:
-  [[nodiscard]] ReadStatus read_next(Frame& frame) { return planned_ ? read_planned(frame) : read_plain(frame); }
+  [[nodiscard]] ReadStatus read_next(Frame& frame) {
+    if (planned_) return read_planned(frame);
+    if (live_) return live_->read(frame, left_out_, frames_, demuxer(), *decoded_, [this] { return decode(); });
+    const ReadStatus status = decode();
+    if (status == ReadStatus::frame) frame = frames_.make(demuxer(), *decoded_);
+    return status;
+  }
 
-  [[nodiscard]] ReadStatus read_plain(Frame& frame) {
+  /// Decodes the next picture.
+  [[nodiscard]] ReadStatus decode() {
     for (;;) {
       switch (decoder().receive(*decoded_)) {
         case Decoder::Status::frame:
@@ -84,7 +96,6 @@ class FrameSource {
           }
           landing_.active = false;
           stream_infer::detail::count(counters()->frames_decoded);
-          frame = frames_.make(demuxer(), *decoded_);
           return ReadStatus::frame;
         case Decoder::Status::end:
           if (landing_.active) {
@@ -162,7 +173,7 @@ class FrameSource {
     switch (status) {
       case PlannedDecoder::Status::picture: frame = frames_.make(demuxer(), *decoded_); return ReadStatus::frame;
       case PlannedDecoder::Status::left_out:
-        frame = frames_.make_left_out(frames_.spec_of(info_.width, info_.height), demuxer().time_of(timestamp));
+        frame = frames_.make_left_out(demuxer(), timestamp);
         return ReadStatus::frame;
       case PlannedDecoder::Status::stopped: return ReadStatus::stopped;
       case PlannedDecoder::Status::end: break;
@@ -202,6 +213,10 @@ class FrameSource {
       return true;
     }
     await_key_ = false;
+    if (live_ && live_->leaves_out(*packet_, demuxer())) {
+      stream_infer::detail::count(counters()->left_out_non_reference);
+      return true;
+    }
     stream_infer::detail::count(counters()->packets_decoded);
     if (!decoder().send(packet_.get())) count_error();
     return true;
@@ -279,6 +294,7 @@ class FrameSource {
   Handle<PlannedDecoder> planned_;
   bool left_out_ = false;
   Handle<FrameFilter> filter_;
+  Handle<LiveFilter> live_;
 };
 
 }  // namespace stream_infer::ffmpeg

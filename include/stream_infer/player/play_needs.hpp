@@ -5,6 +5,7 @@
 #include "stream_infer/player/frame_selector.hpp"
 #include "stream_infer/player/pace_keeper.hpp"
 #include "stream_infer/producer/producer.hpp"
+#include "stream_infer/schedule/due_forecast.hpp"
 #include "stream_infer/schedule/sampling_plan.hpp"
 
 #include <utility>
@@ -12,11 +13,12 @@
 namespace stream_infer::detail {
 
 /// What a play needs of its source: of the pictures that it plays, those in some window. It goes by the play's own rules:
-/// FrameSelector says which are played, a SamplingPlan what becomes of those, and a PaceKeeper which windows come too late.
+/// FrameSelector says which are played, a SamplingPlan what becomes of those, and a PaceKeeper which windows come too late;
+/// of a live source a DueForecast says what will become of those to come.
 class PlayNeeds final : public PictureNeeds {
  public:
   PlayNeeds(const FrameSelector& selector, SamplingPlan plan, PaceKeeper::Now now = {})
-      : selector_{selector}, pace_{std::move(now)}, frames_{std::move(plan)} {}
+      : selector_{selector}, pace_{std::move(now)}, forecast_{plan}, frames_{std::move(plan)} {}
 
   void begin_group() override { pace_.begin_group(); }
 
@@ -27,10 +29,13 @@ class PlayNeeds final : public PictureNeeds {
     if (!played) return;
     const Timing timing = selector_.timing(time);
     frames_.add(timing, too_late_by);
+    forecast_.add(timing);
     selector_.played(timing);
   }
 
   void end() override { ended_ = true; }
+
+  [[nodiscard]] bool may_need(MediaTime time) const override { return forecast_.may_hold(time); }
 
   PictureNeed take() override {
     if (played_.empty() || (played_.front() != 0 && frames_.known(ended_) == 0)) return PictureNeed::unknown;
@@ -47,6 +52,7 @@ class PlayNeeds final : public PictureNeeds {
  private:
   FrameSelector selector_;
   PaceKeeper pace_;
+  DueForecast forecast_;
   PlannedFrames frames_;
   detail::Queue<char> played_;  // the pictures not yet taken
   bool ended_ = false;

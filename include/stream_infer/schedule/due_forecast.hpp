@@ -1,0 +1,56 @@
+#pragma once
+
+#include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/min_max.hpp"
+#include "stream_infer/schedule/due.hpp"
+#include "stream_infer/schedule/sampling_plan.hpp"
+#include "stream_infer/schedule/schedule.hpp"
+
+#include <cstddef>
+#include <utility>
+
+namespace stream_infer {
+
+/// Foresees, of a live stream, which of the frames to come some window may hold. A file's frames can be waited for; here
+/// it must be said before it is known when those after a frame will come: the rule of dues gives the earliest moment of the
+/// next one, and the frames of late how far its window will reach back. Both are taken generously. One thread.
+class DueForecast {
+ public:
+  /// Whose gaps say how far frames lie apart. Before there have been as many, everything may be needed.
+  static constexpr std::size_t frames_of_late = 32;
+
+  static constexpr MediaTime longest_gap{60'000'000'000};  ///< one that is longer is taken for this
+
+  explicit DueForecast(SamplingPlan plan) : plan_{std::move(plan)} {}
+
+  /// The next played frame.
+  void add(const Timing& timing) {
+    if (frames_ > 0) gap_ = detail::max(gap_, detail::min(timing.time - latest_.time, longest_gap));
+    if (frames_++ % frames_of_late == 0) gap_before_ = std::exchange(gap_, MediaTime{0});
+    latest_ = timing;
+  }
+
+  /// Whether a window may hold a frame at `time`, which will come after those added.
+  [[nodiscard]] bool may_hold(MediaTime time) const {
+    if (frames_ <= frames_of_late) return true;
+    const MediaTime gap = detail::max(gap_, gap_before_);
+    for (const Schedule& schedule : plan_.schedules) {
+      const DueRule rule{schedule.interval};
+      if (rule.every_frame(latest_)) return true;
+      const MediaTime reach = gap * static_cast<MediaTime::rep>(schedule.sampling().span() - 1);
+      // Frames come late, or are lost on their way: the window then reaches further back, by time.
+      const MediaTime margin = reach / 2 + 2 * gap;
+      if (rule.reached(time + reach + margin, latest_) > rule.reached(latest_.time, latest_)) return true;
+    }
+    return false;
+  }
+
+ private:
+  SamplingPlan plan_;
+  std::size_t frames_ = 0;
+  Timing latest_{};
+  MediaTime gap_{};         // the longest of the latest frames, of up to frames_of_late
+  MediaTime gap_before_{};  // of as many before those
+};
+
+}  // namespace stream_infer
