@@ -33,19 +33,22 @@ class DueForecast {
   /// Whether a window may hold a frame at `time`, which will come after those added.
   [[nodiscard]] bool may_hold(MediaTime time) const {
     if (frames_ <= frames_of_late) return true;
-    const MediaTime gap = detail::max(gap_, gap_before_);
-    for (const Schedule& schedule : plan_.schedules) {
-      const DueRule rule{schedule.interval};
-      if (rule.every_frame(latest_)) return true;
-      const MediaTime reach = gap * static_cast<MediaTime::rep>(schedule.sampling().span() - 1);
-      // Frames come late, or are lost on their way: the window then reaches further back, by time.
-      const MediaTime margin = reach / 2 + 2 * gap;
-      if (rule.reached(time + reach + margin, latest_) > rule.reached(latest_.time, latest_)) return true;
-    }
-    return false;
+    bool may = false;
+    for (const Schedule& schedule : plan_.schedules) may = may || may_hold(schedule, time);
+    return may;
   }
 
  private:
+  [[nodiscard]] bool may_hold(const Schedule& schedule, MediaTime time) const {
+    const DueRule rule{schedule.interval};
+    if (rule.every_frame(latest_)) return true;
+    const MediaTime gap = detail::max(gap_, gap_before_);
+    const MediaTime reach = gap * static_cast<MediaTime::rep>(schedule.sampling().span() - 1);
+    // Frames come late, or are lost on their way: the window then reaches further back, by time.
+    const MediaTime margin = reach / 2 + 2 * gap;
+    return rule.reached(time + reach + margin, latest_) > rule.reached(latest_.time, latest_);
+  }
+
   SamplingPlan plan_;
   std::size_t frames_ = 0;
   Timing latest_{};
