@@ -168,7 +168,24 @@ TEST_CASE("Time never goes back: what follows a jump comes at the frame rate", "
   const std::string twice = one_after_the_other(folder, clip, clip);
   const std::vector<Print> frames = prints_of(twice);
   REQUIRE(frames.size() == 50);
-  for (std::size_t i = 0; i < frames.size(); ++i) CHECK(frames[i].time == 40ms * static_cast<int>(i));
+  // half a period less, once: one picture more or less does not move those after it
+  for (std::size_t i = 0; i < frames.size(); ++i)
+    CHECK(frames[i].time == 40ms * static_cast<int>(i) - (i < 25 ? 0ms : 20ms));
+}
+
+TEST_CASE("A picture too many moves no other", "[ffmpeg][frame_source]") {
+  ffmpeg::Demuxer demuxer{small_clip("-c:v mpeg2video -pix_fmt yuv420p", "second.ts"), {}, {}};
+  const std::int64_t period = av_rescale_q(1, AVRational{1, 25}, demuxer.stream().time_base);
+  ffmpeg::FrameMaker maker{{}};
+  static_cast<void>(maker.set({}, {.width = 32, .height = 32, .fps = Rational{25}}));
+  const ffmpeg::UniqueFrame picture = ffmpeg::make_frame();
+  std::vector<MediaTime> times;
+  for (const std::int64_t n : {0, 1, 2, 2, 3, 4, 3, 3, 6}) {
+    picture->pts = picture->best_effort_timestamp = demuxer.stream().start_time + n * period;
+    picture->width = picture->height = 32;
+    times.push_back(maker.make(demuxer, *picture).time());
+  }
+  CHECK(times == std::vector<MediaTime>{0ms, 40ms, 80ms, 100ms, 120ms, 160ms, 180ms, 220ms, 240ms});
 }
 
 TEST_CASE("A position is exact also where the time stamps begin anew", "[ffmpeg][frame_source]") {

@@ -75,7 +75,8 @@ class FrameMaker {
   }
 
  private:
-  /// The picture's time. One without a time stamp, or not later than the one before, comes a period after that.
+  /// The picture's time. One without a time stamp comes a period after the one before. So do those whose time stamps are not
+  /// later, but the first of them comes half a period earlier: if it is one too many, those after it keep their times.
   /// \param guessed  the time stamp is of decoding, or made up
   [[nodiscard]] MediaTime next_time(Demuxer& demuxer, std::int64_t timestamp, bool guessed) {
     if (timestamp != AV_NOPTS_VALUE) {
@@ -84,15 +85,15 @@ class FrameMaker {
       const MediaTime time = demuxer.time_of(timestamp);
       if (!last_time_ || time > *last_time_) {
         timed_ = time;
-        periods_since_ = 0;
+        half_periods_since_ = 0;
         return time;
       }
     }
     if (!last_time_) return MediaTime{0};
-    ++periods_since_;
+    half_periods_since_ += timestamp != AV_NOPTS_VALUE && half_periods_since_ == 0 ? 1 : 2;
     const Rational rate = fps_.value_or(Rational{1000});
     return timed_ + MediaTime{static_cast<std::int64_t>(stream_infer::detail::floor_div(
-                        stream_infer::detail::int128{1'000'000'000} * periods_since_ * rate.den(), rate.num()))};
+                        stream_infer::detail::int128{500'000'000} * half_periods_since_ * rate.den(), rate.num()))};
   }
 
   FFmpegOptions settings_;
@@ -105,7 +106,7 @@ class FrameMaker {
 
   std::optional<MediaTime> last_time_;
   MediaTime timed_{};  // the latest time that a time stamp gave
-  std::int64_t periods_since_ = 0;
+  std::int64_t half_periods_since_ = 0;
 };
 
 }  // namespace stream_infer::ffmpeg
