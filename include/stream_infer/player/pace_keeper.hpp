@@ -25,6 +25,8 @@ class PaceKeeper {
 
   explicit PaceKeeper(Now now = {}) : now_{std::move(now)} {}
 
+  [[nodiscard]] bool has_clock() const { return static_cast<bool>(now_); }
+
   /// The next picture begins a group.
   void begin_group() { begins_ = true; }
 

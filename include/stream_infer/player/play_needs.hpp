@@ -35,6 +35,8 @@ class PlayNeeds final : public PictureNeeds {
 
   void end() override { ended_ = true; }
 
+  [[nodiscard]] bool keeps_pace() const override { return pace_.has_clock(); }
+
   [[nodiscard]] bool may_need(MediaTime time) const override { return forecast_.may_hold(time); }
 
   PictureNeed take() override {

@@ -53,6 +53,8 @@ class PictureNeeds {
   virtual void end() = 0;
   /// Whether the first picture not yet taken is needed; `unknown`, and not taken, while pictures after it decide that.
   virtual PictureNeed take() = 0;
+  /// Whether pictures are wanted at a clock's pace, so that it is of no use to be far ahead of it.
+  [[nodiscard]] virtual bool keeps_pace() const { return false; }
   /// Whether a picture at `time`, which comes after those added, may be needed, as far as can be told now: for a live
   /// source, whose pictures cannot be kept waiting.
   [[nodiscard]] virtual bool may_need([[maybe_unused]] MediaTime time) const { return true; }

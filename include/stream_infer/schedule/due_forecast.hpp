@@ -21,18 +21,24 @@ class DueForecast {
 
   static constexpr MediaTime longest_gap{60'000'000'000};  ///< one that is longer is taken for this
 
+  static constexpr MediaTime farthest = MediaTime::max() / 2;  ///< later frames may all be held
+
   explicit DueForecast(SamplingPlan plan) : plan_{std::move(plan)} {}
 
   /// The next played frame.
   void add(const Timing& timing) {
-    if (frames_ > 0) gap_ = detail::max(gap_, detail::min(timing.time - latest_.time, longest_gap));
+    if (frames_ > 0) {
+      const detail::int128 gap = detail::int128{timing.time.count()} - latest_.time.count();
+      if (gap > gap_.count())
+        gap_ = MediaTime{static_cast<MediaTime::rep>(detail::min<detail::int128>(gap, longest_gap.count()))};
+    }
     if (frames_++ % frames_of_late == 0) gap_before_ = std::exchange(gap_, MediaTime{0});
     latest_ = timing;
   }
 
   /// Whether a window may hold a frame at `time`, which will come after those added.
   [[nodiscard]] bool may_hold(MediaTime time) const {
-    if (frames_ <= frames_of_late) return true;
+    if (frames_ <= frames_of_late || time > farthest) return true;
     bool may = false;
     for (const Schedule& schedule : plan_.schedules) may = may || may_hold(schedule, time);
     return may;
