@@ -381,7 +381,7 @@ TEST_CASE("Damage does not reach beyond its group where groups are left out", "[
       ++compared;
     }
   });
-  CHECK(compared > 100);
+  CHECK(compared > 40);
 }
 
 TEST_CASE("The image of a frame that was left out says why there is none", "[ffmpeg][planned]") {
@@ -577,6 +577,7 @@ struct Minute {
                 counters,
                 si::ffmpeg::make_bitstream(*demuxer.stream().codecpar),
                 made.options().needs(demuxer.info({})),
+                0,
                 limits} {}
 
   [[nodiscard]] si::ffmpeg::PlannedDecoder::Status next() {
@@ -610,7 +611,9 @@ TEST_CASE("What is needed does not wait in the decoder for what comes a minute l
   Minute minute{{.plan = {{{.interval = 2s}}}}};  // the last picture of a group
   for (int picture = 0; picture < 49; ++picture) REQUIRE(minute.next() == si::ffmpeg::PlannedDecoder::Status::left_out);
   REQUIRE(minute.next() == si::ffmpeg::PlannedDecoder::Status::picture);
-  Minute seldom{{.plan = {{{.interval = 30s}}}}};
+  const auto unknown = [] { return si::MediaTime::min(); };
+  Minute seldom{
+      {.plan = {{{.interval = 30s}}}, .now = unknown}};  // at a pace: nothing is read while a group is decoded
   for (int picture = 0; picture < 749; ++picture)
     REQUIRE(seldom.next() == si::ffmpeg::PlannedDecoder::Status::left_out);
   REQUIRE(seldom.next() == si::ffmpeg::PlannedDecoder::Status::picture);

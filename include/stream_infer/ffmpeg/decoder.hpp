@@ -44,6 +44,7 @@ class Decoder {
       cut_[next_cut_] = packet->pts;
       next_cut_ = (next_cut_ + 1) % cut_.size();
     }
+    if (!context_) open();
     const bool taken = succeeded(avcodec_send_packet(context_.get(), packet));
     damaged_ = damaged_ || !taken;
     return taken;
@@ -52,6 +53,7 @@ class Decoder {
   /// The next picture, in the order of display. If its packet was known to be incomplete, it carries
   /// AV_FRAME_FLAG_CORRUPT.
   [[nodiscard]] Status receive(AVFrame& frame) {
+    if (!context_) return Status::hungry;
     const int code = avcodec_receive_frame(context_.get(), &frame);
     if (code == AVERROR(EAGAIN)) return Status::hungry;
     if (code == AVERROR_EOF) return Status::end;
@@ -70,6 +72,7 @@ class Decoder {
 
   /// Forgets everything: packets from another place follow. \throws Error
   void flush() {
+    if (!context_) return;
     // With several threads, H.264 of FFmpeg 5.1 does not forget a picture whose errors it has concealed: it refers to it
     // after the flush, without a word.
     if (damaged_)
@@ -77,6 +80,9 @@ class Decoder {
     else
       avcodec_flush_buffers(context_.get());
   }
+
+  /// The same, and gives back its memory until there is another packet.
+  void close() { context_.reset(nullptr); }
 
  private:
   void open() {

@@ -51,10 +51,11 @@ class FrameSource {
                       ", more than 65535 pixels on a side: set both width and height"};
     const bool planned = options.needs && plan(options);
     if (options.needs && !planned) {
-      if (demuxer().live())
-        live_.reset(new LiveFilter{make_bitstream(*demuxer().stream().codecpar), options.needs(info_)});
+      std::unique_ptr<PictureNeeds> needs = options.needs(info_);
+      if (demuxer().live() && needs->keeps_pace())
+        live_.reset(new LiveFilter{make_bitstream(*demuxer().stream().codecpar), std::move(needs)});
       else
-        filter_.reset(new FrameFilter{options.needs(info_)});
+        filter_.reset(new FrameFilter{std::move(needs)});
     }
     if (planned_) return;
     if (options.position > MediaTime{0} && demuxer().can_seek() && can_start_at_key_frames()) {
@@ -80,13 +81,13 @@ class FrameSource {
   [[nodiscard]] ReadStatus read_next(Frame& frame) {
     if (planned_) return read_planned(frame);
     if (live_) return live_->read(frame, left_out_, frames_, demuxer(), *decoded_, [this] { return decode(); });
-    const ReadStatus status = decode();
+    const ReadStatus status = *decode();
     if (status == ReadStatus::frame) frame = frames_.make(demuxer(), *decoded_);
     return status;
   }
 
-  /// Decodes the next picture.
-  [[nodiscard]] ReadStatus decode() {
+  /// Decodes the next picture. Nothing if one that was left out comes first.
+  [[nodiscard]] std::optional<ReadStatus> decode() {
     for (;;) {
       switch (decoder().receive(*decoded_)) {
         case Decoder::Status::frame:
@@ -107,6 +108,7 @@ class FrameSource {
         case Decoder::Status::error: count_error(); break;
         case Decoder::Status::hungry:
           if (!feed()) return ReadStatus::stopped;
+          if (live_ && live_->has_next()) return {};
           break;
       }
     }
@@ -142,8 +144,8 @@ class FrameSource {
       return false;
     }
     const PacketPlanner::Limits limits{.reordered = bitstream->most_reordered(), .tells_groups = demuxer().is_file()};
-    planned_.reset(
-        new PlannedDecoder{demuxer(), decoder(), *counters(), std::move(bitstream), options.needs(info_), limits});
+    planned_.reset(new PlannedDecoder{demuxer(), decoder(), *counters(), std::move(bitstream), options.needs(info_),
+                                      settings_.threads, limits});
     return planned_->can_plan();
   }
 

@@ -15,7 +15,6 @@
 namespace stream_infer::ffmpeg::detail {
 
 /// ITU-T H.264, 7.3.1 and 7.4.1.2.4.
-/// An IDR picture clears everything, so nothing need be emptied before it.
 class H264Bitstream final : public Bitstream {
  public:
   explicit H264Bitstream(const AVCodecParameters& parameters)

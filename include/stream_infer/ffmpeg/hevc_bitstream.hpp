@@ -27,8 +27,6 @@ class HevcBitstream final : public Bitstream {
     }
   }
 
-  [[nodiscard]] bool flush_at_jump() const override { return true; }  // the numbers of pictures count on
-
   void keep_parameter_sets(const AVPacket& packet, std::string& sets) const override {
     const auto is_one = [](Bytes unit) { return type_of(unit) >= 32 && type_of(unit) <= 34; };
     keep_units(bytes_of(packet), length_size_, is_one, sets);

@@ -157,6 +157,7 @@ class PacketPlanner {
     if (need == PictureNeed::unknown && !unknowable) return Verdict::wait;
     const Waiting& packet = packets_.front();
     const bool is_entry = packet.packet.traits.entry != PictureTraits::Entry::none;
+    decided_ = {.entry = packet.packet.traits.entry, .need = need_of(packet)};
     Verdict verdict = Verdict::decode;
     const bool decodes = need == PictureNeed::needed || need == PictureNeed::unknown;
     if (decodes) {
@@ -183,6 +184,15 @@ class PacketPlanner {
     return verdict;
   }
 
+  /// Of the packet that was decided upon last.
+  struct Decided {
+    PictureTraits::Entry entry = PictureTraits::Entry::none;
+    PictureNeed need = PictureNeed::unknown;  ///< its own picture's, as far as that was known
+  };
+  [[nodiscard]] const Decided& decided() const { return decided_; }
+
+  /// How many pictures have been told and not popped.
+  [[nodiscard]] std::size_t pictures() const { return pictures_.size(); }
   /// The first picture, in the order of showing, that has not been popped; null while none is known.
   [[nodiscard]] const Picture* picture() const { return pictures_.empty() ? nullptr : &pictures_.front(); }
   void pop_picture() {
@@ -316,6 +326,7 @@ class PacketPlanner {
   bool contiguous_ = true;           // since the last packet decoded, no reference was left out
   bool group_left_out_ = false;
   bool lead_left_out_ = false;  // a reference of the lead that is being decided upon
+  Decided decided_;
 };
 
 }  // namespace stream_infer::ffmpeg

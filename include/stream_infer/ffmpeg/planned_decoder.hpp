@@ -7,6 +7,7 @@
 #include "stream_infer/ffmpeg/decoder.hpp"
 #include "stream_infer/ffmpeg/demuxer.hpp"
 #include "stream_infer/ffmpeg/describe_packet.hpp"
+#include "stream_infer/ffmpeg/group_decoder.hpp"
 #include "stream_infer/ffmpeg/handle.hpp"
 #include "stream_infer/ffmpeg/packet.hpp"
 #include "stream_infer/ffmpeg/packet_planner.hpp"
@@ -24,16 +25,19 @@ namespace stream_infer::ffmpeg {
 
 /// Demuxer, PacketPlanner and decoder put together: all pictures of a source in the order of showing, and of those that
 /// somebody needs, the pixels. Where packets, or what comes out of the decoder, are not as planned, it gives up planning
-/// and decodes all that follows. Demuxer, decoder and counters stay with the caller. One thread.
+/// and decodes all that follows. Offline, groups of which few pictures are needed are decoded side by side. Demuxer, decoder
+/// and counters stay with the caller. One thread.
 class PlannedDecoder {
  public:
+  /// \param threads  to decode with, in all; 0 is one for each core
   PlannedDecoder(Demuxer& demuxer, Decoder& decoder, SourceCounters& counters, Handle<Bitstream> bitstream,
-                 std::unique_ptr<PictureNeeds> needs, PacketPlanner::Limits limits = {})
+                 std::unique_ptr<PictureNeeds> needs, int threads, PacketPlanner::Limits limits = {})
       : demuxer_{&demuxer},
-        decoder_{&decoder},
         counters_{&counters},
         bitstream_{std::move(bitstream)},
-        planner_{std::move(needs), limits} {}
+        in_a_hurry_{!needs->keeps_pace()},
+        planner_{std::move(needs), limits},
+        decoder_{decoder, demuxer.stream(), threads, demuxer.name(), counters, {}} {}
 
   enum class Status : std::uint8_t {
     picture,   ///< `frame` holds the next picture
@@ -78,26 +82,18 @@ class PlannedDecoder {
         lose(*picture);
         continue;
       }
-      switch (decoder_->receive(frame)) {
-        case Decoder::Status::frame:
-          stream_infer::detail::count(counters_->frames_decoded);
+      switch (decoder_.receive(frame, planner_.pictures() > most_pictures)) {
+        case GroupDecoder::Status::frame:
           decoded_ = true;
           planned_ = was_planned(frame.pts);
           if (!planned_) planner_.give_up();
           break;
-        case Decoder::Status::error: stream_infer::detail::count(counters_->decode_errors); break;
-        case Decoder::Status::end:
-          if (emptying_) {
-            decoder_->flush();
-            emptying_ = false;
-            empty_ = true;
-          } else if (picture != nullptr) {
-            lose(*picture);
-          } else {
-            return Status::end;
-          }
+        case GroupDecoder::Status::busy: break;
+        case GroupDecoder::Status::end:
+          if (picture == nullptr) return Status::end;
+          lose(*picture);
           break;
-        case Decoder::Status::hungry:
+        case GroupDecoder::Status::hungry:
           if (!feed()) return Status::stopped;
           break;
       }
@@ -120,6 +116,8 @@ class PlannedDecoder {
 
   static constexpr std::size_t patience = 16;         // packets left out before what waits in the decoder is asked for
   static constexpr std::size_t most_kept = 64 << 10;  // bytes of parameter sets
+  static constexpr std::size_t least_apart = 8;       // packets of a group that is worth it
+  static constexpr std::size_t most_pictures = 1 << 14;  // that are told ahead of one that is being decoded
 
   void pop(const PacketPlanner::Picture& picture) {
     popped_ = picture.timestamp;
@@ -135,21 +133,11 @@ class PlannedDecoder {
 
   /// Gives the decoder its next packet, or reads another one. Returns false if stop was requested.
   bool feed() {
-    if (jump_pending_) {  // the decoder is empty now
-      jump_pending_ = false;
-      send_planned();
-      return true;
-    }
-    switch (planner_.decide()) {
-      case Verdict::decode: send_planned(); return true;
-      case Verdict::jump:
-        if (bitstream_->flush_at_jump() && !empty_) {
-          jump_pending_ = true;
-          empty_decoder();
-        } else {
-          send_planned();
-        }
-        return true;
+    const Verdict verdict = planner_.decide();
+    if (verdict != Verdict::wait) count_in_group();
+    switch (verdict) {
+      case Verdict::decode: send_planned(false); return true;
+      case Verdict::jump: send_planned(true); return true;
       case Verdict::non_reference: return leave_out(counters_->left_out_non_reference);
       case Verdict::tail: return leave_out(counters_->left_out_tail);
       case Verdict::group: return leave_out(counters_->left_out_group);
@@ -157,19 +145,27 @@ class PlannedDecoder {
       case Verdict::wait: break;
     }
     if (planner_.waiting() == 0 && !packets_ahead_.empty()) {
-      send(*take_packet());  // after the plan was given up
+      if (!decoder_.in_group()) begin_group(false);
+      send(*take_packet(), true);  // after the plan was given up
     } else if (at_end_) {
-      give(nullptr);
+      decoder_.finish();
     } else {
       return read_ahead();
     }
     return true;
   }
 
-  /// Makes the decoder give out what it holds; what it gets next must be an entry point.
-  void empty_decoder() {
-    emptying_ = true;
-    give(nullptr);
+  /// What a group is made of tells what the next one is likely to be.
+  void count_in_group() {
+    const PacketPlanner::Decided& decided = planner_.decided();
+    if (decided.entry != PictureTraits::Entry::none) {
+      const bool is_sparse = in_group_ >= least_apart && 4 * needed_in_group_ <= in_group_ && !goes_on_;
+      next_apart_ = in_a_hurry_ && is_sparse && decoder_.can_keep(needed_in_group_) && !has_too_many_sets();
+      in_group_ = needed_in_group_ = 0;
+      goes_on_ = false;
+    }
+    ++in_group_;
+    if (decided.need == PictureNeed::needed) ++needed_in_group_;
   }
 
   /// Reads a packet and plans it. Returns false if stop was requested.
@@ -199,12 +195,17 @@ class PlannedDecoder {
     return planned && planner_.add(*planned);
   }
 
-  void send_planned() {
+  void send_planned(bool jump) {
+    const PacketPlanner::Decided& decided = planner_.decided();
+    const bool may_change = decided.entry == PictureTraits::Entry::closed && (next_apart_ || apart_);
+    if (jump || may_change || !decoder_.in_group())
+      begin_group(next_apart_);
+    else if (decided.entry != PictureTraits::Entry::none)
+      goes_on_ = true;
     const AVPacket& packet = *take_packet();
     in_decoder_.push_back({.timestamp = packet.pts});
-    empty_ = false;
     left_out_in_a_row_ = 0;
-    send(packet);
+    send(packet, decided.need != PictureNeed::not_needed);
   }
 
   /// Whether a picture that comes out of the decoder was planned. Those before it that came to nothing are forgotten: what
@@ -220,7 +221,7 @@ class PlannedDecoder {
     return true;
   }
 
-  void send(const AVPacket& packet) {
+  void send(const AVPacket& packet, bool wanted) {
     stream_infer::detail::count(counters_->packets_read);
     stream_infer::detail::count(counters_->packets_decoded);
     if (!kept_sets_.empty()) {
@@ -231,27 +232,43 @@ class PlannedDecoder {
       std::memcpy(whole->data, kept_sets_.data(), kept_sets_.size());
       std::memcpy(whole->data + size, packet.data, static_cast<std::size_t>(packet.size));
       kept_sets_.clear();
-      give(whole.get());
+      decoder_.send(*whole, wanted);
     } else {
-      give(&packet);
+      decoder_.send(packet, wanted);
     }
-  }
-
-  /// A packet, or null: there is no other.
-  void give(const AVPacket* packet) {
-    if (!decoder_->send(packet)) stream_infer::detail::count(counters_->decode_errors);
+    note_sets(packet);
   }
 
   bool leave_out(std::atomic<std::uint64_t>& counter) {
-    bitstream_->keep_parameter_sets(*take_packet(), kept_sets_);
+    const AVPacket& packet = *take_packet();
+    bitstream_->keep_parameter_sets(packet, kept_sets_);
+    note_sets(packet);
     if (kept_sets_.size() > most_kept) planner_.give_up();
     stream_infer::detail::count(counters_->packets_read);
     stream_infer::detail::count(counter);
     // What is needed must not wait in the decoder for a packet that may come in a minute.
-    if (++left_out_in_a_row_ == patience && !planner_.is_contiguous() && !empty_ && planner_.picture() != nullptr)
-      empty_decoder();
+    if (++left_out_in_a_row_ == patience && !planner_.is_contiguous() && planner_.picture() != nullptr)
+      decoder_.end_group();
     return true;
   }
+
+  /// The next packets refer to nothing before them. A decoder that has not had the packets before gets their parameter sets.
+  void begin_group(bool apart) {
+    if (apart || apart_) kept_sets_ = all_sets_;
+    apart_ = apart;
+    decoder_.begin_group(apart);
+  }
+
+  /// Remembers a packet's parameter sets, for decoders that do not get it. If they are others all the time, there are none.
+  void note_sets(const AVPacket& packet) {
+    if (!in_a_hurry_ || (has_too_many_sets() && !apart_)) return;
+    sets_.clear();
+    bitstream_->keep_parameter_sets(packet, sets_);
+    if (sets_.empty() || sets_ == latest_sets_) return;
+    latest_sets_ = sets_;
+    all_sets_ += sets_;
+  }
+  [[nodiscard]] bool has_too_many_sets() const { return all_sets_.size() > most_kept; }
 
   /// The oldest packet; it stays as it is until the next call.
   const AVPacket* take_packet() {
@@ -269,10 +286,11 @@ class PlannedDecoder {
   }
 
   Demuxer* demuxer_;
-  Decoder* decoder_;
   SourceCounters* counters_;
   Handle<Bitstream> bitstream_;
+  bool in_a_hurry_;
   PacketPlanner planner_;
+  GroupDecoder decoder_;
 
   Packet packet_;
   stream_infer::detail::Queue<UniquePacket>
@@ -282,14 +300,20 @@ class PlannedDecoder {
   stream_infer::detail::Queue<UniquePacket> spare_;                 // empty, to be used again
   std::string kept_sets_;  // bytes: parameter sets of packets left out, which packets after them may refer to
   std::uint64_t packets_ = 0;
-  bool decoded_ = false;       // the caller's frame holds a picture that has not been given yet
-  bool planned_ = false;       // that picture
-  bool emptying_ = false;      // the decoder is giving out what it holds
-  bool empty_ = true;          // the decoder holds nothing
-  bool jump_pending_ = false;  // the oldest packet is to be sent when it does
+  bool decoded_ = false;  // the caller's frame holds a picture that has not been given yet
+  bool planned_ = false;  // that picture
   std::size_t left_out_in_a_row_ = 0;
   std::int64_t popped_ = INT64_MIN;  // the time stamp of the picture given, or lost, last
   bool at_end_ = false;
+
+  bool apart_ = false;               // the group that the decoder is given
+  bool next_apart_ = false;          // the next one is to be, as far as the one before it tells
+  std::size_t in_group_ = 0;         // packets decided upon since the latest entry point
+  std::size_t needed_in_group_ = 0;  // of their pictures
+  bool goes_on_ = false;             // the decoder got the entry point as one more packet of the group before
+  std::string all_sets_;             // bytes: the parameter sets of all packets, but for those that are repeated
+  std::string latest_sets_;          // of the latest packet that had some
+  std::string sets_;                 // of one packet
 };
 
 }  // namespace stream_infer::ffmpeg
