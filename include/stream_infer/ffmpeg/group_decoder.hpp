@@ -327,8 +327,7 @@ class GroupDecoder {
 
   /// Puts the helper's picture to those that wait to come out, as soon as there is room.
   void keep(Helper& helper, Group& group, std::unique_lock<std::mutex>& lock) {
-    const std::size_t most =
-        stream_infer::detail::max<std::size_t>(2, most_helpers_ * limits_.kept_bytes / picture_bytes_);
+    const auto most = stream_infer::detail::max<std::size_t>(2, most_helpers_ * limits_.kept_bytes / picture_bytes_);
     // The oldest group always has room for one: that is what everybody waits for.
     while (!stop_ && kept_ >= most && !(groups_.front().get() == &group && group.pictures.empty())) changed_.wait(lock);
     UniqueFrame kept = spare_frames_.empty() ? make_frame() : spare_frames_.pop_front();

@@ -177,9 +177,9 @@ class LiveFilter {
   std::int64_t decoded_at_ = AV_NOPTS_VALUE;       // likewise; no later one is shown before that
   std::optional<ReadStatus> coming_;  // what the decoder has given, and comes after what was left out before it
   Place coming_at_;
-  std::exception_ptr failure_;                   // where it is the end
-  std::optional<Latest> latest_;                 // frame
-  std::array<std::int64_t, 16> latest_packets_;  // time stamps, in the order of decoding
+  std::exception_ptr failure_;                     // where it is the end
+  std::optional<Latest> latest_;                   // frame
+  std::array<std::int64_t, 16> latest_packets_{};  // time stamps, in the order of decoding
   std::size_t packets_ = 0;
   std::string sets_;  // of one packet
 };
