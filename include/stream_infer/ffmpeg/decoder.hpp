@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -20,12 +21,16 @@ namespace stream_infer::ffmpeg {
 /// Decodes the packets of one stream, on several threads inside FFmpeg. For one thread at a time.
 class Decoder {
  public:
-  /// \param stream   outlives the decoder
+  /// \param stream   what it says now is what counts: the decoder may be on another thread than the demuxer
   /// \param threads  decoding threads; 0 is one for each core
   /// \param name     the source, redacted, for errors
   /// \throws Error   if this FFmpeg has no decoder for the stream
   Decoder(const AVStream& stream, int threads, std::string name)
-      : stream_{&stream}, threads_{threads}, name_{std::move(name)} {
+      : parameters_{detail::not_null(avcodec_parameters_alloc())},
+        time_base_{stream.time_base},
+        threads_{threads},
+        name_{std::move(name)} {
+    if (avcodec_parameters_copy(parameters_.get(), stream.codecpar) < 0) throw std::bad_alloc{};
     open();
     cut_.fill(AV_NOPTS_VALUE);
   }
@@ -86,7 +91,7 @@ class Decoder {
 
  private:
   void open() {
-    const AVCodecParameters& parameters = *stream_->codecpar;
+    const AVCodecParameters& parameters = *parameters_;
     const std::string codec_name = name_of(parameters);
     compat::Codec* codec = avcodec_find_decoder(parameters.codec_id);
     if (codec == nullptr)
@@ -94,7 +99,7 @@ class Decoder {
     context_.reset(detail::not_null(avcodec_alloc_context3(codec)));
     if (const int code = avcodec_parameters_to_context(context_.get(), &parameters); code < 0)
       throw make_error(code, "open decoder", name_, codec_name);
-    context_->pkt_timebase = stream_->time_base;
+    context_->pkt_timebase = time_base_;
     context_->thread_count = threads_;
     context_->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
     context_->flags |= AV_CODEC_FLAG_UNALIGNED;  // else a picture that is cropped on its left would come out too wide
@@ -114,7 +119,8 @@ class Decoder {
     return std::string{"the codec tag "} + av_fourcc_make_string(tag, parameters.codec_tag);
   }
 
-  const AVStream* stream_;
+  UniqueParameters parameters_;
+  AVRational time_base_;
   int threads_;
   std::string name_;
   UniqueCodecContext context_;

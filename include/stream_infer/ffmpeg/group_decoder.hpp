@@ -50,6 +50,7 @@ class GroupDecoder {
     const std::size_t pixels = static_cast<std::size_t>(stream_infer::detail::max(parameters.width, 16)) *
                                static_cast<std::size_t>(stream_infer::detail::max(parameters.height, 16));
     picture_bytes_ = pixels * 3 / 2;
+    helpers_.reserve(most_helpers_);  // a thread that runs must find its place
   }
   GroupDecoder(const GroupDecoder&) = delete;
   GroupDecoder& operator=(const GroupDecoder&) = delete;

@@ -14,6 +14,7 @@ namespace detail {
 
 inline void close_input(AVFormatContext* context) noexcept { avformat_close_input(&context); }
 inline void free_codec_context(AVCodecContext* context) noexcept { avcodec_free_context(&context); }
+inline void free_parameters(AVCodecParameters* parameters) noexcept { avcodec_parameters_free(&parameters); }
 inline void free_frame(AVFrame* frame) noexcept { av_frame_free(&frame); }
 inline void free_packet(AVPacket* packet) noexcept { av_packet_free(&packet); }
 inline void close_io(AVIOContext* io) noexcept { avio_closep(&io); }
@@ -31,6 +32,7 @@ T* not_null(T* pointer) {
 // FFmpeg's objects with their owners. Nothing else in this library owns an AV pointer.
 using UniqueFormatContext = Handle<AVFormatContext, detail::close_input>;
 using UniqueCodecContext = Handle<AVCodecContext, detail::free_codec_context>;
+using UniqueParameters = Handle<AVCodecParameters, detail::free_parameters>;
 using UniqueFrame = Handle<AVFrame, detail::free_frame>;
 using UniquePacket = Handle<AVPacket, detail::free_packet>;
 using UniqueIo = Handle<AVIOContext, detail::close_io>;
