@@ -169,7 +169,7 @@ TEST_CASE("Every window is as in a full decode, whatever is left out, in every c
     CAPTURE(clip.name);
     const std::vector<Print> prints = si::test::prints_of(*path, {.width = 48, .height = 32});
     REQUIRE(prints.size() > 10);
-    for_random_cases(40, [&](Random& random) {
+    for_random_cases(si::test::few(40), [&](Random& random) {
       CHECK(check_exact(*path, random_case(random, 2s), prints).idle_pixels == 0);  // memory follows the windows
     });
   }
@@ -207,7 +207,7 @@ TEST_CASE("What comes too late is left out, and what does not is as in a full de
     CAPTURE(clip.name);
     const std::vector<Print> prints = si::test::prints_of(*path, {.width = 48, .height = 32});
     std::size_t late = 0;
-    for_random_cases(15, [&](Random& random) {
+    for_random_cases(si::test::few(15), [&](Random& random) {
       Case made = random_case(random, 2s);
       if (random.chance(50)) made.plan.schedules.push_back({});
       made.now = FallingBehind{random};
@@ -381,7 +381,7 @@ TEST_CASE("Damage does not reach beyond its group where groups are left out", "[
       ++compared;
     }
   });
-  CHECK(compared > 40);
+  CHECK(compared > 100);
 }
 
 TEST_CASE("The image of a frame that was left out says why there is none", "[ffmpeg][planned]") {
@@ -412,7 +412,8 @@ TEST_CASE("A steady play by plan takes no memory from operator new", "[ffmpeg][p
     REQUIRE(reader.read(frame) == si::ReadStatus::frame);
     window[i % window.size()] = frame;
   }
-  CHECK(si::test::allocations() - before <= 8);  // a frame that is let go just now may be overlooked, seldom
+  // A frame that is let go just now may be overlooked, seldom, and a queue may get longer than before. Not for each frame.
+  CHECK(si::test::allocations() - before <= 32);
 }
 
 namespace {

@@ -25,6 +25,9 @@ class Bitstream {
   /// The most pictures that may be decoded before one and shown after it, if the decoder is to put them in order at once.
   [[nodiscard]] virtual std::size_t most_reordered() const { return SIZE_MAX; }
 
+  /// Whether the decoder must be emptied where packets before an entry point are left out.
+  [[nodiscard]] virtual bool flush_at_jump() const { return false; }
+
   /// Appends to `sets`, which are bytes, what the packet holds that later pictures may refer to, though it is left out itself.
   virtual void keep_parameter_sets(const AVPacket& /*packet*/, std::string& /*sets*/) const {}
 };

@@ -45,11 +45,11 @@ class GroupDecoder {
       : whole_{&whole}, stream_{&stream}, name_{std::move(name)}, counters_{&counters}, limits_{limits} {
     const int cores = threads > 0 ? threads : static_cast<int>(std::thread::hardware_concurrency());
     most_helpers_ = static_cast<std::size_t>(stream_infer::detail::min(cores, 4));
-    threads_each_ = most_helpers_ == 0 ? 1 : (cores + 3) / 4;
+    threads_each_ = stream_infer::detail::clamp(cores / 4, 1, 4);  // as many as FFmpeg would take in all
     const AVCodecParameters& parameters = *stream.codecpar;
-    const std::size_t pixels = static_cast<std::size_t>(stream_infer::detail::max(parameters.width, 16)) *
-                               static_cast<std::size_t>(stream_infer::detail::max(parameters.height, 16));
-    picture_bytes_ = pixels * 3 / 2;
+    const int bytes = av_image_get_buffer_size(static_cast<AVPixelFormat>(parameters.format), parameters.width,
+                                               parameters.height, 32);
+    picture_bytes_ = bytes > 0 ? static_cast<std::size_t>(bytes) : SIZE_MAX / 2;  // not known: nothing is kept
     helpers_.reserve(most_helpers_);  // a thread that runs must find its place
   }
   GroupDecoder(const GroupDecoder&) = delete;
@@ -72,13 +72,13 @@ class GroupDecoder {
 
   /// Whether a group of which so many pictures are wanted can be decoded apart.
   [[nodiscard]] bool can_keep(std::size_t wanted) const {
-    return most_helpers_ > 1 && wanted * picture_bytes_ <= limits_.wanted_bytes;
+    return most_helpers_ > 1 && picture_bytes_ <= limits_.kept_bytes && wanted * picture_bytes_ <= limits_.wanted_bytes;
   }
 
   /// The packets from here on refer to nothing before. \throws Error
   void begin_group(bool apart) {
     end_group();
-    if (apart && helpers_.size() < most_helpers_) helpers_.push_back(make_helper());
+    if (apart && helpers_.size() < most_helpers_) apart = add_helper();
     const std::lock_guard lock{mutex_};
     groups_.push_back(spare_groups_.empty() ? Handle<Group>{new Group} : spare_groups_.pop_front());
     groups_.back()->apart = apart;
@@ -145,7 +145,7 @@ class GroupDecoder {
         end_oldest_group();
       } else {
         const bool starves = !group.complete && group.packets.empty();
-        if (starves || (!is_full() && !(patient && group.complete))) return Status::hungry;
+        if (!finished_ && (starves || (!is_full() && !(patient && group.complete)))) return Status::hungry;
         if (changed_.wait_until(lock, until) == std::cv_status::timeout) return Status::busy;
       }
     }
@@ -176,10 +176,17 @@ class GroupDecoder {
     std::thread thread;
   };
 
-  [[nodiscard]] Handle<Helper> make_helper() {
-    Handle<Helper> helper{new Helper{*stream_, threads_each_, name_}};
-    helper->thread = std::thread{[this, own = helper.get()] { help(*own); }};
-    return helper;
+  /// Returns whether there is any: of threads and of some decoders a machine has only so many.
+  [[nodiscard]] bool add_helper() {
+    try {
+      Handle<Helper> helper{new Helper{*stream_, threads_each_, name_}};
+      helper->thread = std::thread{[this, own = helper.get()] { help(*own); }};
+      helpers_.push_back(std::move(helper));
+    } catch (const std::exception&) {
+      const std::lock_guard lock{mutex_};
+      most_helpers_ = helpers_.size();
+    }
+    return !helpers_.empty();
   }
 
   void end_oldest_group() {
@@ -343,7 +350,7 @@ class GroupDecoder {
   std::string name_;
   SourceCounters* counters_;
   Limits limits_;
-  std::size_t most_helpers_ = 0;
+  std::size_t most_helpers_ = 0;  // once there are some, guarded by mutex_
   int threads_each_ = 1;
   std::size_t picture_bytes_ = 0;  // of one
 

@@ -32,6 +32,8 @@ class HevcBitstream final : public Bitstream {
     keep_units(bytes_of(packet), length_size_, is_one, sets);
   }
 
+  [[nodiscard]] bool flush_at_jump() const override { return true; }  // the numbers of pictures count on
+
   [[nodiscard]] std::optional<PictureTraits> inspect(const AVPacket& packet) override {
     NalUnits units{bytes_of(packet), length_size_};
     PictureTraits traits;

@@ -12,6 +12,8 @@ namespace stream_infer::ffmpeg::detail {
 /// ISO/IEC 11172-2 and 13818-2, 6.2.
 class Mpeg2Bitstream final : public Bitstream {
  public:
+  [[nodiscard]] bool flush_at_jump() const override { return true; }  // its decoder keeps two pictures to refer to
+
   [[nodiscard]] std::optional<PictureTraits> inspect(const AVPacket& packet) override {
     NalUnits units{bytes_of(packet), 0};  // its start codes are the same
     bool sequence = false, closed = false, broken_link = false;

@@ -157,7 +157,9 @@ class PacketPlanner {
     if (need == PictureNeed::unknown && !unknowable) return Verdict::wait;
     const Waiting& packet = packets_.front();
     const bool is_entry = packet.packet.traits.entry != PictureTraits::Entry::none;
-    decided_ = {.entry = packet.packet.traits.entry, .need = need_of(packet)};
+    // A hidden picture never comes out; one that does may have its time stamp.
+    decided_ = {.entry = packet.packet.traits.entry,
+                .need = packet.packet.traits.hidden ? PictureNeed::unknown : need_of(packet)};
     Verdict verdict = Verdict::decode;
     const bool decodes = need == PictureNeed::needed || need == PictureNeed::unknown;
     if (decodes) {

@@ -145,14 +145,20 @@ class PlannedDecoder {
       case Verdict::wait: break;
     }
     if (planner_.waiting() == 0 && !packets_ahead_.empty()) {
-      if (!decoder_.in_group()) begin_group(false);
-      send(*take_packet(), true);  // after the plan was given up
+      const AVPacket& packet = *take_packet();  // after the plan was given up
+      if (!decoder_.in_group() || (apart_ && is_closed_entry(packet))) begin_group(false);
+      send(packet, true);
     } else if (at_end_) {
       decoder_.finish();
     } else {
       return read_ahead();
     }
     return true;
+  }
+
+  [[nodiscard]] bool is_closed_entry(const AVPacket& packet) {
+    const std::optional<PictureTraits> traits = bitstream_->inspect(packet);
+    return traits && traits->entry == PictureTraits::Entry::closed;
   }
 
   /// What a group is made of tells what the next one is likely to be.
@@ -197,8 +203,10 @@ class PlannedDecoder {
 
   void send_planned(bool jump) {
     const PacketPlanner::Decided& decided = planner_.decided();
-    const bool may_change = decided.entry == PictureTraits::Entry::closed && (next_apart_ || apart_);
-    if (jump || may_change || !decoder_.in_group())
+    const bool refers_to_nothing = jump || decided.entry == PictureTraits::Entry::closed;
+    const bool changes = refers_to_nothing && (next_apart_ || apart_);
+    // one that need not be emptied goes on, so that its threads do too
+    if (changes || (jump && bitstream_->flush_at_jump()) || !decoder_.in_group())
       begin_group(next_apart_);
     else if (decided.entry != PictureTraits::Entry::none)
       goes_on_ = true;
@@ -261,7 +269,7 @@ class PlannedDecoder {
 
   /// Remembers a packet's parameter sets, for decoders that do not get it. If they are others all the time, there are none.
   void note_sets(const AVPacket& packet) {
-    if (!in_a_hurry_ || (has_too_many_sets() && !apart_)) return;
+    if (!in_a_hurry_ || (!apart_ && (has_too_many_sets() || planner_.gave_up()))) return;
     sets_.clear();
     bitstream_->keep_parameter_sets(packet, sets_);
     if (sets_.empty() || sets_ == latest_sets_) return;
