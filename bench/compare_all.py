@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """compare_all.py BUILD [--runs N] [--clips A,B…] [--schedules A,B…]: ours beside its rivals, as whole processes.
 
-All contestants take their turn in each round, so that a machine that gets slower does so for all; one round before is not
-counted. Written to BUILD: sparse.md and sparse.csv, with medians of wall time, CPU time and peak memory and, of each round,
+All contestants take their turn in each round, so that a machine that gets slower does so for all; those that do the same
+whatever the schedule do it once a round. Written to BUILD: sparse.md and sparse.csv, with medians of wall time, CPU time and peak memory and, of each round,
 the ratio to FFmpeg's bare decode; and, where matplotlib is installed, sparse.png. What sparse.csv holds of other clips and
 schedules is kept, so that all can be measured in parts. Contestants that are not installed are left out.
 """
@@ -64,25 +64,25 @@ def select_filter(texts):
     return f"select={'+'.join(terms)},scale=640:360:flags=area,format=bgr24"
 
 
-def contestants(build, texts):
-    """[(name, command)], where CLIP stands for the clip."""
+def contestants(build, clip, texts):
+    """[(name, command)]"""
     binary = os.path.join(build, "bench")
     found = [
-        ("stream_infer", [os.path.join(binary, "sampled"), "CLIP", *texts]),
-        ("ffmpeg, bare decode", ["ffmpeg", "-nostdin", "-v", "error", "-i", "CLIP", "-f", "null", "-"]),
+        ("stream_infer", [os.path.join(binary, "sampled"), clip, *texts]),
+        ("ffmpeg, bare decode", ["ffmpeg", "-nostdin", "-v", "error", "-i", clip, "-f", "null", "-"]),
     ]
     filtered = ["-vf", select_filter(texts), "-vsync", "passthrough", "-f", "null", "-"]
-    found.append(("ffmpeg, select and scale", ["ffmpeg", "-nostdin", "-v", "error", "-i", "CLIP", *filtered]))
+    found.append(("ffmpeg, select and scale", ["ffmpeg", "-nostdin", "-v", "error", "-i", clip, *filtered]))
     opencv = os.path.join(binary, "rival_opencv")
     if os.path.exists(opencv):
-        found.append(("OpenCV, read", [opencv, "read", "CLIP", *texts]))
-        found.append(("OpenCV, grab and retrieve", [opencv, "grab", "CLIP", *texts]))
+        found.append(("OpenCV, read", [opencv, "read", clip, *texts]))
+        found.append(("OpenCV, grab and retrieve", [opencv, "grab", clip, *texts]))
     gstreamer = os.path.join(binary, "rival_gstreamer")
     if os.path.exists(gstreamer):
-        found.append(("GStreamer, appsink", [gstreamer, "CLIP", *texts]))
+        found.append(("GStreamer, appsink", [gstreamer, clip]))
     here = os.path.dirname(os.path.abspath(__file__))
     if subprocess.run([sys.executable, "-c", "import av"], stderr=subprocess.DEVNULL).returncode == 0:
-        found.append(("PyAV", [sys.executable, os.path.join(here, "rivals", "pyav_loop.py"), "CLIP", *texts]))
+        found.append(("PyAV", [sys.executable, os.path.join(here, "rivals", "pyav_loop.py"), clip, *texts]))
     return found
 
 
@@ -98,26 +98,31 @@ def run(command):
     return time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def measure(build, clip, schedule, runs):
+def measure(build, clip, names, runs):
+    """{(clip, schedule): rows} of all the schedules that are named."""
     path = make_clip(build, clip)
-    found = contestants(build, SCHEDULES[schedule])
-    costs = {name: [] for name, _ in found}
-    for turn in range(-1, runs):
-        for name, command in found:
-            cost = run([path if part == "CLIP" else part for part in command])
-            if turn >= 0:
-                costs[name].append(cost)
-    base = costs["ffmpeg, bare decode"]
-    rows = []
-    for name, _ in found:
-        wall, cpu, memory = (statistics.median(cost[i] for cost in costs[name]) for i in range(3))
-        wall_ratio, cpu_ratio = (
-            statistics.median(ours[i] / theirs[i] for ours, theirs in zip(costs[name], base)) for i in range(2)
-        )
-        rows.append([clip, schedule, name, wall, cpu, memory, wall_ratio, cpu_ratio, runs])
-        print(f"{clip:16} {schedule:26} {name:26} {wall:7.2f} s {cpu:7.2f} s {memory:6.0f} MiB  "
-              f"{wall_ratio:5.2f} {cpu_ratio:5.2f}", flush=True)
-    return rows
+    found = {schedule: contestants(build, path, SCHEDULES[schedule]) for schedule in names}
+    costs = {tuple(command): [] for of_schedule in found.values() for _, command in of_schedule}
+    with open(path, "rb") as file:
+        while file.read(1 << 20):  # nobody is to be the first to read it
+            pass
+    for _ in range(runs):
+        for command, cost in costs.items():
+            cost.append(run(command))
+    table = {}
+    for schedule, of_schedule in found.items():
+        base = costs[tuple(dict(of_schedule)["ffmpeg, bare decode"])]
+        for name, command in of_schedule:
+            cost = costs[tuple(command)]
+            wall, cpu, memory = (statistics.median(one[i] for one in cost) for i in range(3))
+            wall_ratio, cpu_ratio = (
+                statistics.median(ours[i] / theirs[i] for ours, theirs in zip(cost, base)) for i in range(2)
+            )
+            row = [clip, schedule, name, wall, cpu, memory, wall_ratio, cpu_ratio, runs]
+            table.setdefault((clip, schedule), []).append(row)
+            print(f"{clip:16} {schedule:26} {name:26} {wall:7.2f} s {cpu:7.2f} s {memory:6.0f} MiB  "
+                  f"{wall_ratio:5.2f} {cpu_ratio:5.2f}", flush=True)
+    return table
 
 
 COLUMNS = "clip schedule contestant wall_s cpu_s memory_mib wall_ratio cpu_ratio runs".split()
@@ -192,9 +197,8 @@ def main():
     arguments = parser.parse_args()
     table = read_table(arguments.build)
     for clip in arguments.clips.split(","):
-        for schedule in arguments.schedules.split(";"):
-            table[clip, schedule] = measure(arguments.build, clip, schedule, arguments.runs)
-            write_table(arguments.build, in_order(table))
+        table.update(measure(arguments.build, clip, arguments.schedules.split(";"), arguments.runs))
+        write_table(arguments.build, in_order(table))
     plot(arguments.build, in_order(table))
 
 

@@ -5,6 +5,7 @@
 // frames its windows hold, and which packets would be decoded for all of them together.
 #include <stream_infer/ffmpeg/describe_packet.hpp>
 #include <stream_infer/ffmpeg/packet_planner.hpp>
+#include <stream_infer/ffmpeg/packet_reader.hpp>
 #include <stream_infer/player/play_needs.hpp>
 #include <stream_infer/stream_infer.hpp>
 
@@ -102,6 +103,7 @@ struct Structure {
 struct Outcome {
   using Verdict = si::ffmpeg::PacketPlanner::Verdict;
   std::array<std::size_t, 7> verdicts{};
+  std::size_t passed = 0;
   std::size_t pictures = 0;
   std::size_t needed = 0;
   std::vector<si::MediaTime> times{};  ///< of all pictures, in order
@@ -110,14 +112,15 @@ struct Outcome {
 
   void print() const {
     const std::size_t decoded = (*this)[Verdict::decode] + (*this)[Verdict::jump];
-    const std::size_t all = decoded + (*this)[Verdict::non_reference] + (*this)[Verdict::tail] +
-                            (*this)[Verdict::group] + (*this)[Verdict::late];
+    const std::size_t all =
+        decoded + (*this)[Verdict::non_reference] + (*this)[Verdict::tail] + (*this)[Verdict::group] + passed;
     const auto line = [all](std::string_view what, std::size_t count) {
       std::cout << "  " << count << " (" << percent(count, all) << ") " << what << '\n';
     };
     std::cout << "\nof " << all << " packets\n";
     line("decoded", decoded);
     line("left out: their whole group is not needed", (*this)[Verdict::group]);
+    if (passed > 0) line("not even read: nor are these, and the file's index leads past them", passed);
     line("left out: nothing needed comes after them in their group", (*this)[Verdict::tail]);
     line("left out: no other picture refers to them", (*this)[Verdict::non_reference]);
     std::cout << "pixels are converted for " << needed << " of " << pictures
@@ -152,44 +155,56 @@ void print_dues(const NamedSchedule& named, const si::SourceInfo& info, const st
   if (dues > most) std::cout << "  and " << dues - most << " more in the first minute\n";
 }
 
-/// Reads all packets and plans them. Returns why that cannot be done, if it cannot.
-std::optional<std::string> plan(const std::string& source, const si::SourceInfo& info,
-                                const si::SamplingPlan& schedules, Structure& structure, Outcome& outcome) {
+/// Reads all packets. Returns why they cannot be planned, if they cannot.
+std::optional<std::string> read_structure(const std::string& source, Structure& structure) {
   si::ffmpeg::Demuxer demuxer{source, {}, {}};
   const si::ffmpeg::Handle<si::ffmpeg::Bitstream> bitstream = si::ffmpeg::make_bitstream_for_planning(demuxer);
   if (!bitstream) return "it is live, has no time stamps, or nothing can be left out of its codec";
+  si::ffmpeg::Packet packet;
+  for (;;) {
+    const auto status = demuxer.read(packet);
+    if (status == si::ffmpeg::Demuxer::Status::end) return std::nullopt;
+    if (status != si::ffmpeg::Demuxer::Status::packet) return "it is damaged";
+    const auto planned = si::ffmpeg::describe_packet(*packet, demuxer, *bitstream);
+    if (planned) {
+      structure.add(planned->traits);
+      continue;
+    }
+    if (packet->pts == AV_NOPTS_VALUE) return "not all its packets say when their picture is shown";
+    return "a packet at " + si::to_hms_ms(demuxer.time_of(packet->pts)) + " cannot be planned";
+  }
+}
+
+/// Plans all packets, as a run would. Returns why that cannot be done, if it cannot.
+std::optional<std::string> plan(const std::string& source, const si::SourceInfo& info,
+                                const si::SamplingPlan& schedules, Outcome& outcome) {
+  si::ffmpeg::Demuxer demuxer{source, {}, {}};
+  const si::ffmpeg::Handle<si::ffmpeg::Bitstream> bitstream = si::ffmpeg::make_bitstream_for_planning(demuxer);
+  si::ffmpeg::PacketReader reader{demuxer, *bitstream, {}};
   si::ffmpeg::PacketPlanner planner{
       std::make_unique<si::detail::PlayNeeds>(si::FrameSelector{std::nullopt, info, 0ms}, schedules),
       {.reordered = bitstream->most_reordered()}};
-  const auto take = [&] {
-    for (const auto* picture = planner.picture(); picture != nullptr && picture->need != si::PictureNeed::unknown;
-         picture = planner.picture()) {
-      ++outcome.pictures;
-      if (picture->need == si::PictureNeed::needed) ++outcome.needed;
-      outcome.times.push_back(picture->time);
-      planner.pop_picture();
-    }
-  };
   const auto decide = [&] {
     for (auto verdict = planner.decide(); verdict != Outcome::Verdict::wait; verdict = planner.decide())
       ++outcome.verdicts[static_cast<std::size_t>(verdict)];
   };
   si::ffmpeg::Packet packet;
-  for (;;) {
-    const auto status = demuxer.read(packet);
-    if (status == si::ffmpeg::Demuxer::Status::end) break;
-    if (status != si::ffmpeg::Demuxer::Status::packet) return "it is damaged";
+  while (reader.read(packet) == si::ffmpeg::Demuxer::Status::packet) {
     const auto planned = si::ffmpeg::describe_packet(*packet, demuxer, *bitstream);
-    if (planned) structure.add(planned->traits);
-    if (!planned || !planner.add(*planned)) {
-      if (packet->pts == AV_NOPTS_VALUE) return "not all its packets say when their picture is shown";
+    if (!planned || !planner.add(*planned))
       return "a packet at " + si::to_hms_ms(demuxer.time_of(packet->pts)) + " cannot be planned";
-    }
+    if (planned->traits.entry == si::ffmpeg::PictureTraits::Entry::closed)
+      outcome.passed += reader.pass(*packet, planner);
     decide();
   }
   planner.end();
   decide();
-  take();
+  for (const auto* picture = planner.picture(); picture != nullptr; picture = planner.picture()) {
+    ++outcome.pictures;
+    if (picture->need == si::PictureNeed::needed) ++outcome.needed;
+    outcome.times.push_back(picture->time);
+    planner.pop_picture();
+  }
   return std::nullopt;
 }
 
@@ -218,8 +233,9 @@ int main(int argc, char** argv) try {
 
   Structure structure;
   Outcome outcome;
-  const std::optional<std::string> obstacle = plan(source, info, all, structure, outcome);
+  std::optional<std::string> obstacle = read_structure(source, structure);
   structure.print();
+  if (!obstacle) obstacle = plan(source, info, all, outcome);
   if (obstacle) {
     std::cout << "everything is decoded: " << *obstacle << '\n';
     return 0;

@@ -64,9 +64,9 @@ inline const std::vector<Clip> clips{
 // clang-format on
 
 /// The clip's path; nothing, said aloud, where this ffmpeg has no such encoder.
-[[nodiscard]] inline std::optional<std::string> path_of(const Clip& clip) {
+[[nodiscard]] inline std::optional<std::string> path_of(const Clip& clip, std::string_view source = test_pattern) {
   try {
-    return make_media(std::string{test_pattern} + std::string{clip.arguments}, std::string{clip.name});
+    return make_media(std::string{source} + std::string{clip.arguments}, std::string{clip.name});
   } catch (const std::runtime_error& error) {
     if (std::string_view{error.what()}.find("Unknown encoder") == std::string_view::npos) throw;
     WARN("skipped: this ffmpeg cannot encode " << clip.name);

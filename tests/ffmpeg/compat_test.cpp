@@ -59,16 +59,3 @@ TEST_CASE("Key frames are told from others", "[ffmpeg][compat]") {
   }
   CHECK(keys == std::vector<int>{0, 20, 40});
 }
-
-TEST_CASE("The index of an MP4 has every picture, and tells the hidden ones", "[ffmpeg][compat]") {
-  const std::string whole = path_of("pyramid.mp4");
-  const compat::IndexSize all = compat::index_size(*open(whole)->streams[0]);
-  CHECK(all.entries == 50);
-  CHECK(all.hidden == 0);
-
-  // Copied from between two key frames, it begins at the earlier one, and hides what nobody asked for.
-  const std::string cut = make_media("-ss 0.5 -i '" + whole + "' -c copy", "cut.mp4");
-  const compat::IndexSize part = compat::index_size(*open(cut)->streams[0]);
-  CHECK(part.entries == 50);
-  CHECK(part.hidden == 13);
-}

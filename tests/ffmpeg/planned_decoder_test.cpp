@@ -1,6 +1,7 @@
 #include "stream_infer/ffmpeg/planned_decoder.hpp"
 
 #include "ffmpeg/clips.hpp"
+#include "ffmpeg/exactness.hpp"
 #include "ffmpeg/reference.hpp"
 #include "stream_infer/core/manual_clock.hpp"
 #include "stream_infer/exporter/memory_exporter.hpp"
@@ -37,10 +38,16 @@
 namespace si = stream_infer;
 using namespace std::chrono_literals;
 using si::PictureNeed;
+using si::test::Case;
+using si::test::check_exact;
 using si::test::Clip;
 using si::test::for_random_cases;
+using si::test::has_pixels;
+using si::test::needs_of;
+using si::test::Outcome;
 using si::test::Print;
 using si::test::Random;
+using si::test::random_case;
 
 namespace {
 
@@ -66,95 +73,11 @@ const std::vector<Clip> more_clips{
 };
 // clang-format on
 
-/// What a play needs, asked of all its pictures at once.
-std::map<si::MediaTime, bool> needs_of(const std::vector<Print>& prints, si::detail::PlayNeeds needs) {
-  std::map<si::MediaTime, bool> needed;
-  for (const Print& print : prints) needs.add(print.time);
-  needs.end();
-  for (const Print& print : prints) needed[print.time] = needs.take() == PictureNeed::needed;
-  return needed;
-}
-
-struct Case {
-  std::optional<si::Rational> fps{};
-  si::MediaTime position{};
-  si::SamplingPlan plan{};
-  si::detail::PaceKeeper::Now now{};
-
-  [[nodiscard]] si::OpenOptions options() const {
-    si::OpenOptions options{.position = si::FrameSelector::open_at(fps, position)};
-    options.needs = [*this](const si::SourceInfo& info) -> std::unique_ptr<si::PictureNeeds> {
-      return std::make_unique<si::detail::PlayNeeds>(si::FrameSelector{fps, info, position}, plan, now);
-    };
-    return options;
-  }
-};
-
-Case random_case(Random& random, si::MediaTime duration) {
-  Case made;
-  if (random.chance(30)) made.fps = si::Rational{random.between(1, 30), random.between(1, 3)};
-  if (random.chance(30)) made.position = si::MediaTime{random.between(0, duration.count())};
-  for (std::int64_t i = random.between(1, 3); i > 0; --i)
-    made.plan.schedules.push_back({.frame_count = static_cast<std::size_t>(random.between(1, 4)),
-                                   .frame_step = static_cast<std::size_t>(random.between(1, 6)),
-                                   .interval = random.chance(20)
-                                                   ? si::MediaTime{random.between(0, 100'000'000)}
-                                                   : si::MediaTime{random.between(40'000'000, duration.count())}});
-  return made;
-}
-
-/// Whether a frame has pixels.
-bool has_pixels(const si::Frame& frame) {
-  try {
-    return !frame.image().empty();
-  } catch (const si::Error& error) {
-    if (error.code() != si::Errc::left_out) throw;
-    return false;
-  }
-}
-
 /// 60 s, a group each 2 s.
 std::string minute_clip() {
   return si::test::make_media(
       "-f lavfi -i testsrc2=size=96x64:rate=25:duration=60 -c:v libx264 -preset ultrafast -bf 2 -g 50 -pix_fmt yuv420p",
       "plan_steady.mp4");
-}
-
-struct Outcome {
-  si::SourceStats source{};
-  std::size_t idle_pixels = 0;  ///< frames that nobody needs and that have pixels all the same
-  std::size_t late = 0;         ///< frames that somebody needs and that were left out
-};
-
-/// Reads the source as the case wants it, and compares with `prints`, those of a full decode.
-Outcome check_exact(const std::string& path, const Case& made, const std::vector<Print>& prints) {
-  const si::FFmpegProducer producer{{.width = 48, .height = 32}};
-  si::FFmpegReader reader = producer.open(path, made.options());
-  const std::map<si::MediaTime, bool> needed =
-      needs_of(prints, {si::FrameSelector{made.fps, reader.info(), made.position}, made.plan});
-  std::optional<std::size_t> at;
-  Outcome outcome;
-  for (si::Frame frame; reader.read(frame) == si::ReadStatus::frame;) {
-    if (!at) {
-      at = 0;
-      while (*at < prints.size() && prints[*at].time < frame.time()) ++*at;
-      CHECK(frame.time() <= std::max(made.options().position, prints.front().time));
-    }
-    REQUIRE(*at < prints.size());
-    CHECK(frame.time() == prints[*at].time);
-    if (needed.at(frame.time()) && made.now && frame.left_out())
-      ++outcome.late;
-    else if (needed.at(frame.time()))
-      CHECK(si::test::print_of(frame) == prints[*at]);
-    else if (has_pixels(frame))
-      ++outcome.idle_pixels;
-    ++*at;
-  }
-  CHECK(at.value_or(0) == prints.size());
-  si::SourceStats& stats = outcome.source;
-  stats.take(*reader.counters());
-  CHECK(stats.packets_read >= stats.packets_decoded + stats.left_out.total());  // before the position, in plain reading
-  return outcome;
 }
 
 }  // namespace

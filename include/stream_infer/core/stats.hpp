@@ -17,6 +17,7 @@ namespace stream_infer {
 struct SourceCounters {
   std::atomic<std::uint64_t> packets_read{0};            ///< compressed pictures taken from the container
   std::atomic<std::uint64_t> packets_decoded{0};         ///< of those, handed to the decoder
+  std::atomic<std::uint64_t> packets_passed{0};          ///< beside them: not even read, for nobody needs them
   std::atomic<std::uint64_t> left_out_non_reference{0};  ///< LeftOut::non_reference
   std::atomic<std::uint64_t> left_out_tail{0};           ///< LeftOut::tail
   std::atomic<std::uint64_t> left_out_group{0};          ///< LeftOut::group
@@ -61,6 +62,7 @@ struct Skips {
 struct SourceStats {
   std::uint64_t packets_read = 0;
   std::uint64_t packets_decoded = 0;
+  std::uint64_t packets_passed = 0;  ///< beside those read: nobody needs them, and the file's index led past them
   LeftOut left_out{};
   std::uint64_t frames_decoded = 0;
   std::uint64_t frames_converted = 0;
@@ -74,6 +76,7 @@ struct SourceStats {
   void take(const SourceCounters& from) {
     packets_read = from.packets_read.load(std::memory_order_relaxed);  // counts: nothing is published through them
     packets_decoded = from.packets_decoded.load(std::memory_order_relaxed);
+    packets_passed = from.packets_passed.load(std::memory_order_relaxed);
     left_out.non_reference = from.left_out_non_reference.load(std::memory_order_relaxed);
     left_out.tail = from.left_out_tail.load(std::memory_order_relaxed);
     left_out.group = from.left_out_group.load(std::memory_order_relaxed);
@@ -140,6 +143,7 @@ inline std::ostream& operator<<(std::ostream& out, const SourceStats& source) {
   out << "source: " << source.frames_played << " of " << source.frames_seen << " frames played, "
       << source.frames_converted << " converted, " << source.packets_decoded << " of " << source.packets_read
       << " packets decoded";
+  detail::print_count(out, source.packets_passed, "not even read");
   detail::print_count(out, source.left_out.group, "in groups nobody needs");
   detail::print_count(out, source.left_out.tail, "at the ends of groups");
   detail::print_count(out, source.left_out.non_reference, "not referred to");

@@ -58,28 +58,22 @@ using Codec = std::remove_pointer_t<decltype(avcodec_find_decoder(AV_CODEC_ID_NO
 #endif
 }
 
-/// How many entries the index of a stream has, and how many of them are of pictures that are only decoded, not shown.
-struct IndexSize {
-  std::uint64_t entries = 0;
-  std::uint64_t hidden = 0;
-};
-[[nodiscard]] inline IndexSize index_size(AVStream& stream) {
-  IndexSize size;
+/// How many entries the container's index of a stream has, as far as it has been read.
+[[nodiscard]] inline int index_entries(const AVStream& stream) {
 #if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(58, 78, 100)  // FFmpeg 5
-  const int count = avformat_index_get_entries_count(&stream);
+  return avformat_index_get_entries_count(&stream);
 #else
-  const int count = stream.nb_index_entries;
+  return stream.nb_index_entries;
 #endif
-  for (int i = 0; i < count; ++i) {
+}
+
+/// One of them.
+[[nodiscard]] inline AVIndexEntry index_entry(AVStream& stream, int i) {
 #if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(58, 78, 100)
-    const AVIndexEntry& entry = *avformat_index_get_entry(&stream, i);
+  return *avformat_index_get_entry(&stream, i);
 #else
-    const AVIndexEntry& entry = stream.index_entries[i];
+  return stream.index_entries[i];
 #endif
-    ++size.entries;
-    if ((entry.flags & AVINDEX_DISCARD_FRAME) != 0) ++size.hidden;
-  }
-  return size;
 }
 
 }  // namespace stream_infer::ffmpeg::compat

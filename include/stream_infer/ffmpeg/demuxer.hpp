@@ -9,6 +9,7 @@
 #include "stream_infer/ffmpeg/input.hpp"
 #include "stream_infer/ffmpeg/orientation.hpp"
 #include "stream_infer/ffmpeg/packet.hpp"
+#include "stream_infer/ffmpeg/stream_index.hpp"
 #include "stream_infer/producer/producer.hpp"
 
 #include <array>
@@ -101,6 +102,21 @@ class Demuxer {
     return av_seek_frame(input_.context.get(), stream_->index, target, AVSEEK_FLAG_BACKWARD) >= 0;
   }
 
+  /// Likewise, for a time stamp of showing.
+  [[nodiscard]] bool seek_to_entry(std::int64_t timestamp) {
+    return av_seek_frame(input_.context.get(), stream_->index, timestamp, AVSEEK_FLAG_BACKWARD) >= 0;
+  }
+
+  /// The container's index of the video stream, as far as it has been read.
+  [[nodiscard]] StreamIndex index() const { return StreamIndex{*stream_}; }
+
+  /// Whether that index has every picture of the stream, each to be shown: an MP4 or MOV file that is not in fragments.
+  [[nodiscard]] bool has_whole_index() const {
+    const StreamIndex known = index();
+    return can_seek() && is_format("mov") && known.size() > 0 && known.hidden() == 0 &&
+           known.size() == static_cast<std::uint64_t>(stream_->nb_frames);
+  }
+
   /// A time stamp of the video stream as media time.
   [[nodiscard]] MediaTime time_of(std::int64_t timestamp) const {
     const std::int64_t since_start = av_sat_sub64(timestamp, start_);
@@ -122,7 +138,7 @@ class Demuxer {
     if (damaged_end_) return true;
     if (live_) return false;
     if (last_is_cut_) return true;
-    if (packets && is_format("mov")) return *packets < compat::index_size(*stream_).entries;  // it knows every packet
+    if (packets && is_format("mov")) return *packets < index().size();  // it knows every packet
     if (is_format("asf")) return false;  // gives every stream the duration of the longest
     const std::optional<MediaTime> whole = stream_duration();
     if (!whole || end_ == AV_NOPTS_VALUE) return false;
@@ -212,9 +228,9 @@ class Demuxer {
     const auto count = static_cast<std::uint64_t>(stream_->nb_frames);
     if (!is_format("mov")) return count;
     // An edit list hides pictures or leaves them out. More than the header counts are the fragments read so far.
-    const compat::IndexSize index = compat::index_size(*stream_);
-    if (index.entries > count) return std::nullopt;
-    return index.entries > 0 ? index.entries - index.hidden : count;
+    const StreamIndex known = index();
+    if (known.size() > count) return std::nullopt;
+    return known.size() > 0 ? known.size() - known.hidden() : count;
   }
 
   [[nodiscard]] std::optional<MediaTime> stream_duration() const {

@@ -59,6 +59,11 @@ class FFmpegReader {
                  OpenOptions{.position = options.position, .stop = own_stop.get_token(), .needs = options.needs}} {}
 
     void run() noexcept override {
+      read_all();
+      source.close();  // here: its owner waits for this thread only for so long, and decoders end with what they decode
+    }
+
+    void read_all() noexcept {
       for (bool more = true; more;) {
         Batch batch;
         try {

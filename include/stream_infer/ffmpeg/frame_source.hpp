@@ -74,6 +74,12 @@ class FrameSource {
     return filter_->read(frame, left_out_, frames_, [this](Frame& next) { return read_next(next); });
   }
 
+  /// Gives back demuxer and decoders. Nothing is to be read after it; info() and counters() stay.
+  void close() noexcept {
+    planned_.reset(nullptr);
+    opened_.reset(nullptr);
+  }
+
   /// Whether the frame read last has no pixels, because nobody needs it.
   [[nodiscard]] bool left_out() const { return left_out_; }
 

@@ -65,6 +65,7 @@ class PacketPlanner {
     PictureNeed need = PictureNeed::unknown;  ///< `late` only until its packet has been decided upon
     bool begins_group = false;
     bool decoded = false;  ///< its packet has been given to the decoder
+    bool passed = false;   ///< its packet is not read
   };
 
   PacketPlanner(std::unique_ptr<PictureNeeds> needs, Limits limits) : needs_{std::move(needs)}, limits_{limits} {}
@@ -107,6 +108,25 @@ class PacketPlanner {
     return true;
   }
 
+  /// How many pictures after one decide whether it is needed.
+  [[nodiscard]] std::size_t reach() const { return needs_->reach(); }
+  /// As PictureNeeds::may_need().
+  [[nodiscard]] bool may_need(MediaTime time) const { return needs_->may_need(time); }
+
+  /// After a closed entry point, with time stamp `entry`, has been added: whether pictures from it on are not needed if no
+  /// algorithm that looks at them is due until `time`.
+  [[nodiscard]] bool can_pass(std::int64_t entry, MediaTime time) {
+    show_up_to(entry);  // of those before it there are no others
+    return !gave_up_ && needs_->can_pass(time);
+  }
+
+  /// After can_pass(), and before the next closed entry point is added: a picture of whose packet nothing is known. In the
+  /// order of time stamps.
+  void pass(std::int64_t timestamp, MediaTime time) {
+    unsorted_.push_back({.timestamp = timestamp, .time = time, .passed = true});
+    ++packets_.back().passed;
+  }
+
   /// There are no more packets.
   void end() {
     ended_ = true;
@@ -135,7 +155,8 @@ class PacketPlanner {
       if (Picture* picture = find(waiting.packet.timestamp)) picture->need = PictureNeed::needed;
     }
     for (std::size_t i = 0; i < pictures_.size(); ++i)
-      if (pictures_[i].need == PictureNeed::unknown) pictures_[i].need = PictureNeed::needed;
+      if (pictures_[i].need == PictureNeed::unknown)
+        pictures_[i].need = pictures_[i].passed ? PictureNeed::not_needed : PictureNeed::needed;
   }
   [[nodiscard]] bool gave_up() const { return gave_up_; }
   [[nodiscard]] bool ended() const { return ended_; }
@@ -159,7 +180,8 @@ class PacketPlanner {
     const bool is_entry = packet.packet.traits.entry != PictureTraits::Entry::none;
     // A hidden picture never comes out; one that does may have its time stamp.
     decided_ = {.entry = packet.packet.traits.entry,
-                .need = packet.packet.traits.hidden ? PictureNeed::unknown : need_of(packet)};
+                .need = packet.packet.traits.hidden ? PictureNeed::unknown : need_of(packet),
+                .passed = packet.passed};
     Verdict verdict = Verdict::decode;
     const bool decodes = need == PictureNeed::needed || need == PictureNeed::unknown;
     if (decodes) {
@@ -190,6 +212,7 @@ class PacketPlanner {
   struct Decided {
     PictureTraits::Entry entry = PictureTraits::Entry::none;
     PictureNeed need = PictureNeed::unknown;  ///< its own picture's, as far as that was known
+    std::size_t passed = 0;                   ///< how many pictures after it were passed
   };
   [[nodiscard]] const Decided& decided() const { return decided_; }
 
@@ -206,8 +229,9 @@ class PacketPlanner {
   struct Waiting {
     PlannedPacket packet;
     std::uint64_t number = 0;
-    bool leading = false;  ///< refers, perhaps, to the group before its own
-    bool absent = false;   ///< no picture of it will be shown
+    bool leading = false;    ///< refers, perhaps, to the group before its own
+    bool absent = false;     ///< no picture of it will be shown
+    std::size_t passed = 0;  ///< how many pictures after it were
   };
 
   [[nodiscard]] bool in_first_group() const { return entries_ == 1; }

@@ -11,6 +11,7 @@
 #include "stream_infer/ffmpeg/handle.hpp"
 #include "stream_infer/ffmpeg/packet.hpp"
 #include "stream_infer/ffmpeg/packet_planner.hpp"
+#include "stream_infer/ffmpeg/packet_reader.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -37,6 +38,7 @@ class PlannedDecoder {
         bitstream_{std::move(bitstream)},
         in_a_hurry_{!needs->keeps_pace()},
         planner_{std::move(needs), limits},
+        reader_{demuxer, *bitstream_, {}},
         decoder_{decoder, demuxer.stream(), threads, demuxer.name(), counters, {}} {}
 
   enum class Status : std::uint8_t {
@@ -108,7 +110,7 @@ class PlannedDecoder {
     return !planner_.gave_up();
   }
 
-  /// How many packets have been read.
+  /// How many packets have been read, or passed because nobody needs them.
   [[nodiscard]] std::uint64_t packets() const { return packets_; }
 
  private:
@@ -170,13 +172,13 @@ class PlannedDecoder {
       in_group_ = needed_in_group_ = 0;
       goes_on_ = false;
     }
-    ++in_group_;
+    in_group_ += 1 + decided.passed;
     if (decided.need == PictureNeed::needed) ++needed_in_group_;
   }
 
   /// Reads a packet and plans it. Returns false if stop was requested.
   bool read_ahead() {
-    switch (demuxer_->read(packet_)) {
+    switch (reader_.read(packet_)) {
       case Demuxer::Status::stopped: return false;
       case Demuxer::Status::damaged:
         stream_infer::detail::count(counters_->decode_errors);
@@ -191,14 +193,18 @@ class PlannedDecoder {
     ++packets_;
     UniquePacket packet = take_spare();
     packet_.move_to(*packet);
-    if (!planner_.gave_up() && !plan(*packet)) planner_.give_up();
     packets_ahead_.push_back(std::move(packet));
+    if (!planner_.gave_up()) plan(*packets_ahead_.back());
     return true;
   }
 
-  [[nodiscard]] bool plan(const AVPacket& packet) {
+  void plan(const AVPacket& packet) {
     const std::optional<PlannedPacket> planned = describe_packet(packet, *demuxer_, *bitstream_);
-    return planned && planner_.add(*planned);
+    if (!planned || !planner_.add(*planned)) return planner_.give_up();
+    if (!in_a_hurry_ || planned->traits.entry != PictureTraits::Entry::closed) return;
+    const std::size_t passed = reader_.pass(packet, planner_);
+    packets_ += passed;
+    counters_->packets_passed.fetch_add(passed, std::memory_order_relaxed);  // a count: nothing is published through it
   }
 
   void send_planned(bool jump) {
@@ -255,7 +261,8 @@ class PlannedDecoder {
     stream_infer::detail::count(counters_->packets_read);
     stream_infer::detail::count(counter);
     // What is needed must not wait in the decoder for a packet that may come in a minute.
-    if (++left_out_in_a_row_ == patience && !planner_.is_contiguous() && planner_.picture() != nullptr)
+    left_out_in_a_row_ += 1 + planner_.decided().passed;
+    if (left_out_in_a_row_ >= patience && !planner_.is_contiguous() && planner_.picture() != nullptr)
       decoder_.end_group();
     return true;
   }
@@ -298,6 +305,7 @@ class PlannedDecoder {
   Handle<Bitstream> bitstream_;
   bool in_a_hurry_;
   PacketPlanner planner_;
+  PacketReader reader_;
   GroupDecoder decoder_;
 
   Packet packet_;

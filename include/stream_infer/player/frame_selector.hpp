@@ -66,6 +66,9 @@ class FrameSelector {
     return chosen ? Verdict::play : Verdict::skip_rate;
   }
 
+  /// Whether all frames from here on are played.
+  [[nodiscard]] bool plays_all() const { return started_ && !thins_; }
+
   /// The Timing of a frame at `time` if it is played now.
   [[nodiscard]] Timing timing(MediaTime time) const {
     Timing timing{.time = time, .previous = previous_, .start = start_, .period = period_, .tolerance = tolerance_};

@@ -8,6 +8,7 @@
 #include "stream_infer/schedule/due_forecast.hpp"
 #include "stream_infer/schedule/sampling_plan.hpp"
 
+#include <cstddef>
 #include <utility>
 
 namespace stream_infer::detail {
@@ -38,6 +39,12 @@ class PlayNeeds final : public PictureNeeds {
   [[nodiscard]] bool keeps_pace() const override { return pace_.has_clock(); }
 
   [[nodiscard]] bool may_need(MediaTime time) const override { return forecast_.may_hold(time); }
+
+  [[nodiscard]] bool can_pass(MediaTime time) const override {
+    return selector_.plays_all() && forecast_.is_quiet_until(time);
+  }
+
+  [[nodiscard]] std::size_t reach() const override { return frames_.span() - 1; }
 
   PictureNeed take() override {
     if (played_.empty() || (played_.front() != 0 && frames_.known(ended_) == 0)) return PictureNeed::unknown;

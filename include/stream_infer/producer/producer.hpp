@@ -6,6 +6,7 @@
 #include "stream_infer/core/stats.hpp"
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -58,6 +59,12 @@ class PictureNeeds {
   /// Whether a picture at `time`, which comes after those added, may be needed, as far as can be told now: for a live
   /// source, whose pictures cannot be kept waiting.
   [[nodiscard]] virtual bool may_need([[maybe_unused]] MediaTime time) const { return true; }
+  /// Whether pictures that are added next, however many, all at or before `time`, cannot be needed unless a picture after
+  /// `time` is what needs them; then all that depends on their exact times is theirs. For readers that can go past pictures
+  /// without reading them.
+  [[nodiscard]] virtual bool can_pass([[maybe_unused]] MediaTime time) const { return false; }
+  /// How many pictures after one may need it.
+  [[nodiscard]] virtual std::size_t reach() const { return 0; }
 };
 
 /// How a play wants its source opened.

@@ -36,6 +36,16 @@ class DueForecast {
     latest_ = timing;
   }
 
+  /// Whether nothing is due after the frames added up to `time`, whatever frames come until then.
+  [[nodiscard]] bool is_quiet_until(MediaTime time) const {
+    bool quiet = frames_ > 0 && time <= farthest;
+    for (const Schedule& schedule : plan_.schedules) {
+      const DueRule rule{schedule.interval};
+      quiet = quiet && !rule.every_frame(latest_) && rule.reached(time, latest_) == rule.reached(latest_.time, latest_);
+    }
+    return quiet;
+  }
+
   /// Whether a window may hold a frame at `time`, which will come after those added.
   [[nodiscard]] bool may_hold(MediaTime time) const {
     if (frames_ <= frames_of_late || time > farthest) return true;

@@ -55,6 +55,9 @@ class PlannedFrames {
     }
   }
 
+  /// How many frames in a row the longest window reaches over.
+  [[nodiscard]] std::size_t span() const { return span_; }
+
   /// How many of the frames not yet taken are known.
   [[nodiscard]] std::size_t known(bool ended) const {
     if (ended) return frames_.size();
