@@ -153,6 +153,7 @@ class Told final : public si::PictureNeeds {
     waiting_.push_back(time.count());
   }
   void end() override { lookahead_ = 0; }
+  [[nodiscard]] bool can_pass(si::MediaTime /*time*/) const override { return true; }
   PictureNeed take() override {
     if (waiting_.size() <= lookahead_) return PictureNeed::unknown;
     const PictureNeed need = needs_.of(waiting_.front());
@@ -196,15 +197,30 @@ struct Outcome {
   std::vector<std::int64_t> order;   ///< of the pictures told to PictureNeeds
   std::vector<std::int64_t> groups;  ///< the pictures of which it was told that they begin one
   std::vector<PacketPlanner::Picture> pictures;
-  std::size_t left = 0;  ///< pictures that were promised, and whose packets were not decoded
+  std::size_t left = 0;    ///< pictures that were promised, and whose packets were not decoded
+  std::size_t passed = 0;  ///< pictures whose packets were never added
+  std::size_t told = 0;    ///< of those, as far as Decided tells of them
 };
 
-/// Runs a stream through a planner as a decoder would; gives up before packet `give_up_at`.
-Outcome plan(const Stream& stream, Needs needs, std::size_t lookahead, PacketPlanner::Limits limits,
-             std::size_t give_up_at = SIZE_MAX) {
+/// The closed entry points after the one at `at` such that nobody needs what is between.
+std::vector<std::size_t> ends_of_gap(const Stream& stream, std::size_t at, const Needs& needs) {
+  std::vector<std::size_t> ends;
+  for (std::size_t i = at; i < stream.pictures.size(); ++i) {
+    const Coded& picture = stream.pictures[i];
+    if (i > at && picture.traits.entry == Entry::closed) ends.push_back(i);
+    if (!is_absent(picture) && needs.of(picture.shown) != PictureNeed::not_needed) break;
+  }
+  return ends;
+}
+
+/// Runs a stream through a planner as a decoder would; gives up before packet `give_up_at`. With `passes`, some packets are
+/// never added.
+Outcome plan(const Stream& stream, const Needs& needs, std::size_t lookahead, PacketPlanner::Limits limits,
+             std::size_t give_up_at = SIZE_MAX, Random* passes = nullptr) {
   Outcome outcome;
-  PacketPlanner planner{std::make_unique<Told>(std::move(needs), lookahead, outcome.order, outcome.groups), limits};
+  PacketPlanner planner{std::make_unique<Told>(needs, lookahead, outcome.order, outcome.groups), limits};
   std::set<std::int64_t> decoded;
+  std::deque<std::size_t> undecided;
   const auto decide = [&] {
     for (;;) {
       while (const PacketPlanner::Picture* picture = planner.picture()) {
@@ -216,13 +232,30 @@ Outcome plan(const Stream& stream, Needs needs, std::size_t lookahead, PacketPla
       if (planner.waiting() == 0) return;
       const Verdict verdict = planner.decide();
       if (verdict == Verdict::wait) return;
-      if (is_decoded(verdict)) decoded.insert(stream.packets[outcome.verdicts.size()].timestamp);
+      const std::size_t at = undecided.front();
+      undecided.pop_front();
+      if (is_decoded(verdict)) decoded.insert(stream.packets[at].timestamp);
+      outcome.verdicts.resize(at, Verdict::group);  // those passed
       outcome.verdicts.push_back(verdict);
+      outcome.told += planner.decided().passed;
     }
   };
   for (std::size_t i = 0; i < stream.packets.size() && i < give_up_at; ++i) {
     REQUIRE(planner.add(stream.packets[i]));
+    undecided.push_back(i);
     REQUIRE(planner.waiting() <= limits.packets);
+    if (passes != nullptr && stream.packets[i].traits.entry == Entry::closed && passes->chance(70)) {
+      const std::vector<std::size_t> ends = ends_of_gap(stream, i, needs);
+      if (!ends.empty() && planner.can_pass(stream.packets[i].timestamp, 0ms)) {
+        const std::size_t end = passes->pick(ends);
+        std::set<std::int64_t> shown;
+        for (std::size_t gap = i + 1; gap < end; ++gap)
+          if (!is_absent(stream.pictures[gap])) shown.insert(stream.pictures[gap].shown);
+        for (const std::int64_t place : shown) planner.pass(10 * place, si::MediaTime{place});
+        outcome.passed += shown.size();
+        i = end - 1;
+      }
+    }
     decide();
   }
   if (give_up_at < stream.packets.size())
@@ -301,6 +334,30 @@ TEST_CASE("Just what must be decoded is, in streams of all structures", "[ffmpeg
       CHECK(outcome.pictures[i].need == (is_needed ? PictureNeed::needed : PictureNeed::not_needed));
     }
   });
+}
+
+TEST_CASE("What is passed unread changes nothing for the rest", "[ffmpeg][planner]") {
+  std::size_t passed = 0;
+  for_random_cases(4000, [&](Random& random) {
+    const Stream stream{random, random.chance(30)};
+    const Needs needs = random_needs(random, stream);
+    const auto lookahead = static_cast<std::size_t>(random.between(0, 30));
+    const Outcome whole = plan(stream, needs, lookahead, {});
+    const Outcome outcome = plan(stream, needs, lookahead, {}, SIZE_MAX, &random);
+    passed += outcome.passed;
+    CHECK(outcome.told == outcome.passed);
+    CHECK(outcome.order == whole.order);
+    REQUIRE(outcome.verdicts.size() == whole.verdicts.size());
+    for (std::size_t i = 0; i < whole.verdicts.size(); ++i)
+      CHECK(is_decoded(outcome.verdicts[i]) == is_decoded(whole.verdicts[i]));
+    check_sound(stream, outcome, needs.needed);
+    REQUIRE(outcome.pictures.size() == whole.pictures.size());
+    for (std::size_t i = 0; i < whole.pictures.size(); ++i) {
+      CHECK(outcome.pictures[i].timestamp == whole.pictures[i].timestamp);
+      CHECK(outcome.pictures[i].need == whole.pictures[i].need);
+    }
+  });
+  CHECK(passed > 0);
 }
 
 TEST_CASE("Where little may be kept waiting, more is decoded, and never too little", "[ffmpeg][planner]") {

@@ -45,10 +45,10 @@ class PacketReader {
       : demuxer_{&demuxer}, bitstream_{&bitstream}, limits_{limits} {
     if (!demuxer.has_whole_index()) return;
     const StreamIndex index = demuxer.index();
-    const std::int64_t span = index[index.size() - 1].timestamp - index[0].timestamp;
-    can_pass_ = span > 0;
+    const std::int64_t begin = index[0].timestamp, end = index[index.size() - 1].timestamp;
+    can_pass_ = begin >= -farthest && begin < end && end <= farthest;
     // Much closer together than the pictures of this stream are on average may be two fields of one.
-    if (can_pass_) least_step_ = 1 + 3 * span / (4 * static_cast<std::int64_t>(index.size()));
+    if (can_pass_) least_step_ = 1 + 3 * (end - begin) / (4 * static_cast<std::int64_t>(index.size()));
   }
 
   /// As Demuxer::read().
@@ -68,7 +68,7 @@ class PacketReader {
   std::size_t pass(const AVPacket& entry, PacketPlanner& planner) {
     if (!can_pass_ || !landed_.empty()) return 0;
     const std::optional<std::size_t> from = demuxer_->index().find(entry);
-    if (!from) {
+    if (!from || entry.pts > farthest) {
       can_pass_ = false;
       return 0;
     }
@@ -88,6 +88,8 @@ class PacketReader {
   }
 
  private:
+  static constexpr std::int64_t farthest = INT64_MAX / 8;  // of time stamps, so that they can be reckoned with
+
   /// The last key frame after `from` such that nothing before it is likely to be needed; `from` if it is not worth it.
   [[nodiscard]] std::size_t end_of_gap(std::size_t from, const AVPacket& entry, const PacketPlanner& planner) const {
     const StreamIndex index = demuxer_->index();
@@ -97,7 +99,7 @@ class PacketReader {
     AVIndexEntry before = index[from];
     for (std::size_t i = from + 1; i <= last; ++i) {
       const AVIndexEntry at = index[i];
-      const bool apart = at.timestamp - before.timestamp >= least_step_;
+      const bool apart = at.timestamp <= farthest && at.timestamp >= before.timestamp + least_step_;
       if (!apart || planner.may_need(demuxer_->time_of(at.timestamp + entry.pts - entry.dts))) break;
       if ((at.flags & AVINDEX_KEYFRAME) != 0) {
         to = i;
