@@ -103,7 +103,8 @@ TEST_CASE("No bytes are read beyond a packet's end", "[ffmpeg][bitstream]") {
     for (int i = 0; i < 12 && demuxer.read(packet) == si::ffmpeg::Demuxer::Status::packet; ++i) {
       for (int size = 0; size < std::min(packet->size, 200); ++size) {
         // as long as it says, so that AddressSanitizer sees one byte too many; FFmpeg's own parser may read on a little
-        const bool parsed = demuxer.stream().codecpar->codec_id == AV_CODEC_ID_H264;
+        const AVCodecID codec = demuxer.stream().codecpar->codec_id;
+        const bool parsed = codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC;
         std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size + (parsed ? AV_INPUT_BUFFER_PADDING_SIZE : 0)));
         bytes.shrink_to_fit();
         std::copy_n(packet->data, size, bytes.data());
@@ -111,7 +112,7 @@ TEST_CASE("No bytes are read beyond a packet's end", "[ffmpeg][bitstream]") {
         cut->data = bytes.data();
         cut->size = size;
         static_cast<void>(bitstream->inspect(*cut));
-        bitstream->keep_parameter_sets(*cut, sets);
+        static_cast<void>(bitstream->keep_parameter_sets(*cut, sets));
       }
     }
   }
@@ -135,4 +136,25 @@ TEST_CASE("A picture of MPEG-2 that brings matrices for those after it cannot be
   std::vector<std::uint8_t> with_matrices = b_picture;
   with_matrices.insert(with_matrices.end(), {0, 0, 1, 0xb5, 3 << 4, 0});
   CHECK_FALSE(inspect(with_matrices));
+}
+
+TEST_CASE("Pictures of HEVC that may hide, or are given grain, cannot be planned", "[ffmpeg][bitstream]") {
+  si::ffmpeg::Demuxer demuxer{si::test::path_of("h265.ts"), {}, {}};
+  si::ffmpeg::Packet first;
+  REQUIRE(demuxer.read(first) == si::ffmpeg::Demuxer::Status::packet);
+  const auto can_plan_after = [&](std::vector<std::uint8_t> unit) {
+    const auto bitstream = si::ffmpeg::make_bitstream(*demuxer.stream().codecpar);
+    unit.insert(unit.begin(), {0, 0, 0, 1});
+    const si::ffmpeg::UniquePacket packet = si::ffmpeg::make_packet();
+    REQUIRE(av_new_packet(packet.get(), static_cast<int>(unit.size()) + first->size) == 0);
+    std::copy(unit.begin(), unit.end(), packet->data);
+    std::copy_n(first->data, first->size, packet->data + unit.size());
+    return bitstream->inspect(*packet).has_value();
+  };
+  CHECK(can_plan_after({35 << 1, 1, 0x50}));                    // a delimiter
+  CHECK(can_plan_after({34 << 1, 1, 0xc0, 0x80, 0x80}));        // sets 0 and 0, and no flag of output
+  CHECK_FALSE(can_plan_after({34 << 1, 1, 0xd0, 0x80, 0x80}));  // with it
+  CHECK_FALSE(can_plan_after({34 << 1, 1, 0x2a, 0x40, 0x80}));  // sets 4 and 1: 00101 010 0 1
+  CHECK(can_plan_after({39 << 1, 1, 5, 1, 7, 0x80}));           // a message
+  CHECK_FALSE(can_plan_after({39 << 1, 1, 19, 1, 7, 0x80}));    // film grain
 }

@@ -69,8 +69,43 @@ TEST_CASE("Parameter sets are kept once, the latest last, in the packet's own fo
     for (const std::vector<Buffer>& units :
          std::vector<std::vector<Buffer>>{{{7, 1}, {5, 5}}, {{7, 1}}, {{6}, {7, 2}, {7, 1}}}) {
       const Buffer bytes = packet(units);
-      keep_units(Bytes{bytes.data(), bytes.size()}, length_size, is_seven, sets);
+      CHECK(keep_units(Bytes{bytes.data(), bytes.size()}, length_size, is_seven, sets));
     }
     CHECK(Buffer(sets.begin(), sets.end()) == packet({{7, 2}, {7, 1}}));  // in the order of their last coming
   }
+}
+
+TEST_CASE("More parameter sets than any stream has are not kept", "[ffmpeg][nal_units]") {
+  const auto is_seven = [](Bytes unit) { return unit[0] == 7; };
+  const auto keep = [&](std::size_t units, std::size_t size) {
+    Buffer bytes;
+    for (std::size_t i = 0; i < units; ++i) {
+      bytes.insert(bytes.end(),
+                   {0, 0, 1, 7, static_cast<std::uint8_t>(1 + i / 250), static_cast<std::uint8_t>(2 + i % 250)});
+      bytes.insert(bytes.end(), size, 9);
+    }
+    std::string sets;
+    return keep_units(Bytes{bytes.data(), bytes.size()}, 0, is_seven, sets);
+  };
+  CHECK(keep(500, 1));
+  CHECK_FALSE(keep(600, 1));
+  CHECK(keep(20, 3000));
+  CHECK_FALSE(keep(30, 3000));
+  CHECK_FALSE(keep(100'000, 1));  // and at once
+}
+
+TEST_CASE("Messages are found by their kind", "[ffmpeg][nal_units]") {
+  using stream_infer::ffmpeg::detail::has_message;
+  const auto has = [](const Buffer& bytes, unsigned kind) {
+    return has_message(Bytes{bytes.data(), bytes.size()}, kind);
+  };
+  CHECK(has({19, 1, 0xff, 0x80}, 19));
+  CHECK_FALSE(has({5, 1, 19, 0x80}, 19));        // inside another one
+  CHECK(has({5, 2, 1, 2, 19, 1, 7, 0x80}, 19));  // behind another one
+  CHECK(has({0xff, 4, 1, 7, 19, 0, 0x80}, 19));  // kind 259
+  CHECK(has({0xff, 4, 1, 7, 19, 0, 0x80}, 259));
+  CHECK(has({5, 3, 0, 0, 3, 1, 19, 1, 7, 0x80}, 19));  // a byte put in against start codes does not count
+  CHECK_FALSE(has({}, 19));
+  CHECK_FALSE(has({0xff, 0xff}, 19));
+  CHECK_FALSE(has({5, 200, 1, 0x80}, 19));  // longer than it is
 }

@@ -7,6 +7,7 @@
 #include "stream_infer/exporter/memory_exporter.hpp"
 #include "stream_infer/ffmpeg/ffmpeg_producer.hpp"
 #include "stream_infer/ffmpeg/make_bitstream.hpp"
+#include "stream_infer/ffmpeg/nal_units.hpp"
 #include "stream_infer/inference/inference.hpp"
 #include "stream_infer/player/play_needs.hpp"
 #include "stream_infer/player/player.hpp"
@@ -71,6 +72,17 @@ const std::vector<Clip> more_clips{
     {"plan_raw.nut", "-pix_fmt yuv420p -c:v rawvideo"},
     {"plan_jpeg2000.mkv", "-pix_fmt yuv420p -c:v jpeg2000"},
 };
+
+/// Whose time stamps are not in the order of showing, or not to be reckoned with.
+const std::vector<Clip> odd_clips{
+    {"plan_order.mp4", "-pix_fmt yuv420p -c:v libx264 -bf 2 -g 25 -bsf:v setts=pts=DTS"},
+    {"plan_order.mkv", "-pix_fmt yuv420p -c:v libx264 -bf 3 -g 12 -x264-params b-pyramid=normal -bsf:v setts=pts=DTS"},
+    {"plan_order_h265.mp4", "-pix_fmt yuv420p -c:v libx265 -x265-params log-level=none:keyint=10:min-keyint=10:bframes=3 -bsf:v setts=pts=DTS"},
+    {"plan_order_mpeg2.mkv", "-pix_fmt yuv420p -c:v mpeg2video -bf 2 -g 12 -bsf:v setts=pts=DTS"},
+    {"plan_order_mjpeg.mov", "-pix_fmt yuvj420p -c:v mjpeg -bsf:v \"setts=pts=PTS+if(mod(N\\,4)\\,0\\,1536)\""},
+    {"plan_order_vp9.mp4", "-pix_fmt yuv420p -c:v libvpx-vp9 -g 10 -deadline realtime -cpu-used 8 -bsf:v \"setts=pts=PTS+if(mod(N\\,4)\\,0\\,1536)\""},
+    {"plan_far.mkv", "-pix_fmt yuv420p -c:v libx264 -bf 0 -g 20 -bsf:v \"setts=ts=if(gte(N\\,25)\\,TS+10000000000000\\,TS)\""},
+};
 // clang-format on
 
 /// 60 s, a group each 2 s.
@@ -94,6 +106,20 @@ TEST_CASE("Every window is as in a full decode, whatever is left out, in every c
     REQUIRE(prints.size() > 10);
     for_random_cases(si::test::few(40), [&](Random& random) {
       CHECK(check_exact(*path, random_case(random, 2s), prints).idle_pixels == 0);  // memory follows the windows
+    });
+  }
+}
+
+TEST_CASE("Time stamps that are not in the order of showing are not planned by", "[ffmpeg][planned]") {
+  for (const Clip& clip : odd_clips) {
+    const std::optional<std::string> path = si::test::path_of(clip);
+    if (!path) continue;
+    CAPTURE(clip.name);
+    const std::vector<Print> prints = si::test::prints_of(*path, {.width = 48, .height = 32});
+    for_random_cases(si::test::few(20), [&](Random& random) {
+      Case made = random_case(random, 2s);
+      made.position = 0s;
+      check_exact(*path, made, prints);
     });
   }
 }
@@ -227,6 +253,81 @@ TEST_CASE("Streams put one behind another are played as in a full decode", "[ffm
     const std::string both = folder.file("both.ts", bytes);
     const std::vector<Print> prints = si::test::prints_of(both, {.width = 48, .height = 32});
     for_random_cases(20, [&](Random& random) { check_exact(both, random_case(random, 3s), prints); });
+  }
+}
+
+TEST_CASE("A change of shape in the middle of a stream of MPEG-2 loses no place", "[ffmpeg][planned]") {
+  const auto part = [](const std::string& shape, const std::string& more, const std::string& name) {
+    return si::test::make_media("-f lavfi -i testsrc2=size=" + shape +
+                                    ":rate=25:duration=2 -pix_fmt yuv420p -c:v mpeg2video -bf 2 -g 12 " + more,
+                                name);
+  };
+  const std::string first = part("96x64", "-aspect 4:3", "plan_4_3.ts");
+  for (const std::string& second : {part("96x64", "-aspect 16:9 -output_ts_offset 2", "plan_16_9.ts"),
+                                    part("112x80", "-aspect 4:3 -output_ts_offset 2", "plan_larger.ts")}) {
+    const si::test::TemporaryFolder folder;
+    si::test::Bytes bytes = si::test::read_file(first);
+    const si::test::Bytes behind = si::test::read_file(second);
+    bytes.insert(bytes.end(), behind.begin(), behind.end());
+    const std::string both = folder.file("both.ts", bytes);
+    const std::vector<Print> prints = si::test::prints_of(both, {.width = 48, .height = 32});
+    for_random_cases(20, [&](Random& random) { check_exact(both, random_case(random, 4s), prints); });
+  }
+}
+
+TEST_CASE("What comes before the first key frame is as in a full decode", "[ffmpeg][planned]") {
+  for (const std::string_view name : {"h265.ts", "pyramid.ts", "mpeg2.ts"}) {
+    CAPTURE(name);
+    const std::string whole = si::test::path_of(name);
+    const std::string cut =
+        si::test::make_media("-ss 0.5 -i '" + whole + "' -c copy -copyinkf", "mid_" + std::string{name});
+    const std::vector<Print> prints = si::test::prints_of(cut, {.width = 48, .height = 32});
+    REQUIRE(prints.size() > 10);
+    for_random_cases(20, [&](Random& random) {
+      Case made = random_case(random, 2s);
+      made.position = 0s;
+      check_exact(cut, made, prints);
+    });
+  }
+}
+
+TEST_CASE("A decoder that met damage gets again the parameter sets that came only once", "[ffmpeg][planned]") {
+  // Two streams of 2 s, a group each 10 pictures, one behind the other; each has its parameter sets once, at its beginning.
+  using si::test::Bytes;
+  Bytes bytes;
+  int slices = 0;
+  for (const std::string_view entropy : {"cabac=1", "cabac=0"}) {
+    const Bytes part = si::test::read_file(si::test::make_media(
+        "-f lavfi -i testsrc2=size=96x64:rate=25:duration=2 -pix_fmt yuv420p -c:v libx264 -bf 0 -g 10 -x264-params " +
+            std::string{entropy},
+        "plan_" + std::string{entropy} + ".h264"));
+    si::ffmpeg::detail::NalUnits units{{part.data(), part.size()}, 0};
+    std::set<int> seen;
+    for (auto unit = units.next(); !unit.empty(); unit = units.next()) {
+      const int type = unit[0] & 31;
+      if ((type == 7 || type == 8) && !seen.insert(type).second) continue;
+      bytes.insert(bytes.end(), {0, 0, 0, 1});
+      bytes.insert(bytes.end(), unit.data(), unit.data() + unit.size());
+      if ((type == 1 || type == 5) && ++slices == 52)
+        for (std::size_t i = bytes.size() - unit.size() / 2; i < bytes.size(); ++i) bytes[i] ^= 0x55;
+    }
+  }
+  const si::test::TemporaryFolder folder;
+  const std::string path = folder / std::string{"once.mkv"};
+  si::test::run_ffmpeg("-r 25 -i '" + folder.file("once.h264", bytes) + "' -c copy '" + path + "'");
+  const std::vector<Print> prints = si::test::prints_of(path, {.width = 48, .height = 32});
+  REQUIRE(prints.size() == 100);
+  for (const bool paced : {false, true}) {
+    Case made{.plan = {{{.interval = 520ms}}}};
+    if (paced) made.now = [] { return si::MediaTime::min(); };
+    const si::FFmpegProducer producer{{.width = 48, .height = 32}};
+    si::FFmpegReader reader = producer.open(path, made.options());
+    std::size_t frames = 0;
+    for (si::Frame frame; reader.read(frame) == si::ReadStatus::frame; ++frames)
+      if (!frame.left_out() && (frames < 50 || frames >= 60)) CHECK(si::test::print_of(frame) == prints[frames]);
+    CHECK(frames == 100);
+    CHECK(reader.counters()->decode_errors + reader.counters()->frames_damaged > 0);
+    CHECK(reader.counters()->decode_errors <= 2);
   }
 }
 
@@ -493,8 +594,9 @@ namespace {
 
 /// A clip of one minute with a group each two seconds, a plan for it, and what is behind it.
 struct Minute {
-  explicit Minute(const Case& made, si::ffmpeg::PacketPlanner::Limits limits = {})
-      : demuxer{minute_clip(), {}, stop.get_token()},
+  explicit Minute(const Case& made, si::ffmpeg::PacketPlanner::Limits limits = {},
+                  const std::string& path = minute_clip())
+      : demuxer{path, {}, stop.get_token()},
         decoder{demuxer.stream(), 2, demuxer.name()},
         planned{demuxer,
                 decoder,
@@ -529,6 +631,22 @@ TEST_CASE("No more packets wait than may", "[ffmpeg][planned]") {
     CHECK(waiting <= most + 4);  // those whose pictures could not be put in order yet
     CHECK(minute.counters.packets_read == 1500);
   }
+}
+
+TEST_CASE("No more packets wait than may where time stamps run ahead of decoding", "[ffmpeg][planned]") {
+  const std::string path = si::test::make_media(
+      std::string{si::test::test_pattern} +
+          "-pix_fmt yuv420p -c:v libx264 -bf 0 -g 250 -bsf:v \"setts=pts=if(gte(N\\,5)\\,PTS+1000000000\\,PTS)\"",
+      "plan_ahead.mp4");
+  Minute minute{{.plan = {{{.interval = 40ms}}}}, {.packets = 20}, path};
+  std::uint64_t waiting = 0, pictures = 0;
+  while (minute.next() == si::ffmpeg::PlannedDecoder::Status::picture) {
+    waiting = std::max(waiting, minute.planned.packets() - minute.counters.packets_read);
+    ++pictures;
+  }
+  CHECK(waiting <= 20);
+  CHECK(pictures == 50);
+  CHECK(minute.counters.decode_errors == 0);
 }
 
 TEST_CASE("What is needed does not wait in the decoder for what comes a minute later", "[ffmpeg][planned]") {

@@ -12,6 +12,8 @@ namespace stream_infer::ffmpeg::detail {
 /// AV1 Bitstream & Decoding Process Specification, 5.3 to 5.9.
 class Av1Bitstream final : public Bitstream {
  public:
+  [[nodiscard]] std::size_t most_reordered() const override { return 0; }
+
   [[nodiscard]] std::optional<PictureTraits> inspect(const AVPacket& data) override {
     if ((data.flags & AV_PKT_FLAG_DISCARD) != 0) return {};  // some decoders show them all the same
     Bytes packet = bytes_of(data);

@@ -29,7 +29,10 @@ class Bitstream {
   [[nodiscard]] virtual bool flush_at_jump() const { return false; }
 
   /// Appends to `sets`, which are bytes, what the packet holds that later pictures may refer to, though it is left out itself.
-  virtual void keep_parameter_sets(const AVPacket& /*packet*/, std::string& /*sets*/) const {}
+  /// Returns false if that is too much.
+  [[nodiscard]] virtual bool keep_parameter_sets(const AVPacket& /*packet*/, std::string& /*sets*/) const {
+    return true;
+  }
 };
 
 }  // namespace stream_infer::ffmpeg

@@ -142,7 +142,7 @@ class Demuxer {
     if (is_format("asf")) return false;  // gives every stream the duration of the longest
     const std::optional<MediaTime> whole = stream_duration();
     if (!whole || end_ == AV_NOPTS_VALUE) return false;
-    const MediaTime missing = *whole - time_of(end_);
+    const MediaTime missing{av_sat_sub64(whole->count(), time_of(end_).count())};
     const MediaTime period = period_of(frame_rate().value_or(Rational{2}));
     // These do not say how long the last picture lasts, and of a variable rate that may be long.
     if (is_format("avi") || is_format("flv") || is_format("nut") || is_format("ogg"))

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "stream_infer/core/media_time.hpp"
 #include "stream_infer/ffmpeg/bitstream.hpp"
 #include "stream_infer/ffmpeg/compat.hpp"
 #include "stream_infer/ffmpeg/demuxer.hpp"
@@ -25,12 +26,14 @@ namespace stream_infer::ffmpeg {
   static_assert(AV_NOPTS_VALUE == PlannedPacket::unknown);  // not every dts is known of a stream's first packets
   if (packet.pts == AV_NOPTS_VALUE || packet.size <= 0) return {};
   if ((packet.flags & AV_PKT_FLAG_CORRUPT) != 0 || compat::changes_parameters(packet)) return {};
+  constexpr MediaTime farthest{2'000'000'000'000'000'000};  // so that times can be reckoned with
+  const MediaTime time = demuxer.time_of(packet.pts);
   std::optional<PictureTraits> traits = bitstream.inspect(packet);
-  if (!traits) return {};
+  if (!traits || time < -farthest || time > farthest) return {};
   if ((packet.flags & AV_PKT_FLAG_DISCARD) != 0) traits->hidden = true;
   return PlannedPacket{.timestamp = packet.pts,
                        .decoded_at = packet.dts,
-                       .time = demuxer.time_of(packet.pts),
+                       .time = time,
                        .bytes = static_cast<std::size_t>(packet.size),
                        .traits = *traits};
 }

@@ -71,7 +71,8 @@ class GroupDecoder {
   };
 
   /// Whether a group of which so many pictures are wanted can be decoded apart.
-  [[nodiscard]] bool can_keep(std::size_t wanted) const {
+  [[nodiscard]] bool can_keep(std::size_t wanted) {
+    const std::lock_guard lock{mutex_};
     return most_helpers_ > 1 && picture_bytes_ <= limits_.kept_bytes && wanted * picture_bytes_ <= limits_.wanted_bytes;
   }
 
@@ -135,6 +136,7 @@ class GroupDecoder {
       } else if (!group.pictures.empty()) {
         UniqueFrame picture = group.pictures.pop_front();
         --kept_;
+        kept_bytes_ -= bytes_of(*picture);
         av_frame_unref(&frame);
         av_frame_move_ref(&frame, picture.get());
         spare_frames_.push_back(std::move(picture));
@@ -335,14 +337,26 @@ class GroupDecoder {
 
   /// Puts the helper's picture to those that wait to come out, as soon as there is room.
   void keep(Helper& helper, Group& group, std::unique_lock<std::mutex>& lock) {
-    const auto most = stream_infer::detail::max<std::size_t>(2, most_helpers_ * limits_.kept_bytes / picture_bytes_);
+    picture_bytes_ = stream_infer::detail::max<std::size_t>(1, bytes_of(*helper.frame));
+    const auto is_full = [this] {
+      return kept_ >= 2 && kept_bytes_ + picture_bytes_ > most_helpers_ * limits_.kept_bytes;
+    };
     // The oldest group always has room for one: that is what everybody waits for.
-    while (!stop_ && kept_ >= most && !(groups_.front().get() == &group && group.pictures.empty())) changed_.wait(lock);
+    while (!stop_ && is_full() && !(groups_.front().get() == &group && group.pictures.empty())) changed_.wait(lock);
     UniqueFrame kept = spare_frames_.empty() ? make_frame() : spare_frames_.pop_front();
     av_frame_move_ref(kept.get(), helper.frame.get());
+    kept_bytes_ += bytes_of(*kept);
     group.pictures.push_back(std::move(kept));
     ++kept_;
     changed_.notify_all();
+  }
+
+  /// The memory that a picture holds.
+  [[nodiscard]] static std::size_t bytes_of(const AVFrame& picture) {
+    std::size_t bytes = 0;
+    for (const AVBufferRef* buffer : picture.buf)
+      if (buffer != nullptr) bytes += static_cast<std::size_t>(buffer->size);
+    return bytes;
   }
 
   Decoder* whole_;
@@ -352,7 +366,6 @@ class GroupDecoder {
   Limits limits_;
   std::size_t most_helpers_ = 0;  // once there are some, guarded by mutex_
   int threads_each_ = 1;
-  std::size_t picture_bytes_ = 0;  // of one
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
@@ -361,6 +374,8 @@ class GroupDecoder {
   std::size_t bytes_ = 0;   // of all packets in groups
   std::size_t undone_ = 0;  // groups that are not decoded yet
   std::size_t kept_ = 0;    // pictures in groups
+  std::size_t kept_bytes_ = 0;
+  std::size_t picture_bytes_ = 0;  // of the latest one
   stream_infer::detail::Queue<Handle<Group>> spare_groups_;
   stream_infer::detail::Queue<UniquePacket> spare_packets_;
   stream_infer::detail::Queue<UniqueFrame> spare_frames_;

@@ -14,6 +14,8 @@ class IntraBitstream final : public Bitstream {
  public:
   explicit IntraBitstream(AVCodecID codec) : codec_{codec} {}
 
+  [[nodiscard]] std::size_t most_reordered() const override { return 0; }
+
   [[nodiscard]] std::optional<PictureTraits> inspect(const AVPacket& data) override {
     const Bytes packet = bytes_of(data);
     if (packet.empty() || (codec_ == AV_CODEC_ID_MJPEG && !has_tables(packet))) return {};

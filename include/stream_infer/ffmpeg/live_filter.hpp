@@ -8,6 +8,7 @@
 #include "stream_infer/ffmpeg/frame_maker.hpp"
 #include "stream_infer/ffmpeg/handle.hpp"
 #include "stream_infer/ffmpeg/packet.hpp"
+#include "stream_infer/ffmpeg/picture_order.hpp"
 #include "stream_infer/producer/producer.hpp"
 #include "stream_infer/schedule/due_forecast.hpp"
 
@@ -35,9 +36,12 @@ class LiveFilter {
 
   /// Whether the next packet shall not be decoded. Its picture will come from read().
   [[nodiscard]] bool leaves_out(const AVPacket& packet, const Demuxer& demuxer) {
-    if (packet.pts == AV_NOPTS_VALUE) return false;
+    if (packet.pts == AV_NOPTS_VALUE) {
+      if (bitstream_) static_cast<void>(bitstream_->inspect(packet));  // it must see them all
+      return false;
+    }
     const std::size_t shown_later = count_shown_later(packet.pts);
-    if (bitstream_ && shown_later > bitstream_->most_reordered()) bitstream_.reset(nullptr);  // it must see them all
+    if (bitstream_ && shown_later > bitstream_->most_reordered()) bitstream_.reset(nullptr);
     const Place place{stretch_, packet.pts};
     decoded_at_ = packet.dts;
     const bool leaves = can_leave_out(packet, demuxer);
@@ -140,11 +144,11 @@ class LiveFilter {
   [[nodiscard]] bool is_droppable(const AVPacket& packet) {
     if (packet.size <= 0 || compat::changes_parameters(packet)) return false;
     const std::optional<PictureTraits> traits = bitstream_->inspect(packet);
-    if (!traits || !traits->droppable || traits->hidden) return false;
+    if (!traits || (traits->place && !order_.add(*traits->place, packet.pts, traits->restarts))) return false;
+    if (!traits->droppable || traits->hidden) return false;
     if ((packet.flags & (AV_PKT_FLAG_CORRUPT | AV_PKT_FLAG_DISCARD)) != 0) return false;
     sets_.clear();
-    bitstream_->keep_parameter_sets(packet, sets_);
-    return sets_.empty();
+    return bitstream_->keep_parameter_sets(packet, sets_) && sets_.empty();
   }
 
   /// The place of a picture that came out of the decoder. Those before it that came to nothing are forgotten.
@@ -181,6 +185,7 @@ class LiveFilter {
   std::optional<Latest> latest_;                   // frame
   std::array<std::int64_t, 16> latest_packets_{};  // time stamps, in the order of decoding
   std::size_t packets_ = 0;
+  PictureOrder order_;
   std::string sets_;  // of one packet
 };
 

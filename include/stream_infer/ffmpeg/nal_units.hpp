@@ -67,10 +67,50 @@ class NalUnits {
   bool broken_ = false;
 };
 
+/// Whether a unit of supplemental enhancement information has a message of a kind. Its header is passed already.
+[[nodiscard]] inline bool has_message(Bytes unit, unsigned kind) {
+  std::size_t at = 0;
+  int zeros = 0;
+  const auto next = [&]() -> unsigned {
+    if (zeros == 2 && at < unit.size() && unit[at] == 3) ++at, zeros = 0;  // put in so that it is no start code
+    if (at >= unit.size()) return 0;
+    const unsigned byte = unit[at++];
+    zeros = byte == 0 ? zeros + (zeros < 2 ? 1 : 0) : 0;
+    return byte;
+  };
+  const auto number = [&] {
+    unsigned sum = 0, byte = 255;
+    while (byte == 255) sum += byte = next();
+    return sum;
+  };
+  while (at + 1 < unit.size()) {  // the last byte ends it
+    if (number() == kind) return true;
+    for (unsigned size = number(); size > 0 && at < unit.size(); --size) next();
+  }
+  return false;
+}
+
+inline constexpr unsigned film_grain = 19;  // a message's kind; ITU-T H.274
+
+/// Counts the parameter sets of a packet: more than any stream has, or larger ones, are not kept.
+class SetCount {
+ public:
+  void add(Bytes unit) {
+    ++units_;
+    bytes_ += unit.size();
+  }
+  [[nodiscard]] bool too_many() const { return units_ > 512 || bytes_ > (64U << 10); }
+
+ private:
+  std::size_t units_ = 0;
+  std::size_t bytes_ = 0;
+};
+
 /// Appends each unit of `packet` that is one of `sets`; one that is among them already moves to the end, for a later one
-/// may have taken its place.
+/// may have taken its place. Returns false, and has not kept all, if there are too many.
 template <class IsParameterSet>
-void keep_units(Bytes packet, std::size_t length_size, IsParameterSet is_parameter_set, std::string& sets) {
+[[nodiscard]] bool keep_units(Bytes packet, std::size_t length_size, IsParameterSet is_parameter_set,
+                              std::string& sets) {
   const auto append = [length_size](std::string& to, Bytes unit) {
     for (std::size_t i = length_size == 0 ? 3 : length_size; i > 0; --i)
       to.push_back(static_cast<char>(length_size != 0 ? unit.size() >> (8 * (i - 1)) & 0xff : i == 1 ? 1U : 0U));
@@ -80,12 +120,19 @@ void keep_units(Bytes packet, std::size_t length_size, IsParameterSet is_paramet
   for (Bytes unit = units.next(); !unit.empty(); unit = units.next()) {
     if (!is_parameter_set(unit)) continue;
     std::string others;
+    SetCount count;
+    count.add(unit);
     NalUnits known{{reinterpret_cast<const std::uint8_t*>(sets.data()), sets.size()}, length_size};
-    for (Bytes old = known.next(); !old.empty(); old = known.next())
-      if (old.size() != unit.size() || std::memcmp(old.data(), unit.data(), unit.size()) != 0) append(others, old);
+    for (Bytes old = known.next(); !old.empty(); old = known.next()) {
+      if (old.size() == unit.size() && std::memcmp(old.data(), unit.data(), unit.size()) == 0) continue;
+      append(others, old);
+      count.add(old);
+    }
+    if (count.too_many()) return false;
     append(others, unit);
     sets = std::move(others);
   }
+  return true;
 }
 
 }  // namespace stream_infer::ffmpeg::detail

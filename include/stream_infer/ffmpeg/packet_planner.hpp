@@ -2,6 +2,7 @@
 
 #include "stream_infer/core/media_time.hpp"
 #include "stream_infer/core/queue.hpp"
+#include "stream_infer/ffmpeg/picture_order.hpp"
 #include "stream_infer/ffmpeg/picture_traits.hpp"
 #include "stream_infer/producer/producer.hpp"
 
@@ -78,6 +79,7 @@ class PacketPlanner {
     const std::int64_t decoded_at = packet.decoded_at == PlannedPacket::unknown ? decoded_at_ : packet.decoded_at;
     if (decoded_at < decoded_at_) return false;
     if (packet.timestamp < decoded_at && !traits.hidden) return false;
+    if (traits.place && !order_.add(*traits.place, packet.timestamp, traits.restarts)) return false;
     Waiting waiting{.packet = packet, .number = added_};
     if (traits.entry != PictureTraits::Entry::none) {
       entry_timestamp_ = packet.timestamp;
@@ -337,6 +339,7 @@ class PacketPlanner {
   std::uint64_t taken_ = 0;                        // answers of needs_
   std::int64_t last_shown_ = INT64_MIN;
 
+  PictureOrder order_;
   std::uint64_t added_ = 0;
   std::uint64_t entries_ = 0;
   std::int64_t entry_timestamp_ = 0;                  // of the latest entry point added

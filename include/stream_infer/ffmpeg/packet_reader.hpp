@@ -165,17 +165,27 @@ class PacketReader {
   /// To the packet after `entry`. \throws Error
   void go_back(const AVPacket& entry) {
     while (!landed_.empty()) landed_.pop_front();
-    if (demuxer_->seek_to_entry(entry.pts) && demuxer_->read(packet_) == Demuxer::Status::packet &&
-        packet_->dts == entry.dts && packet_->pos == entry.pos)
-      return;
+    // Where the delay of showing varies, a seek may end at another key frame, but not after all of these.
+    for (const std::int64_t to :
+         {entry.pts, entry.dts, entry.dts - (entry.pts - entry.dts), demuxer_->index()[0].timestamp})
+      if (go_to(entry, to)) return;
     if (demuxer_->interrupted()) return;
     throw make_error(AVERROR_INVALIDDATA, "read", demuxer_->name(), "a seek back, by the file's own index, failed");
   }
 
+  [[nodiscard]] bool go_to(const AVPacket& entry, std::int64_t timestamp) {
+    if (!demuxer_->seek_to_entry(timestamp)) return false;
+    do {
+      if (demuxer_->read(packet_) != Demuxer::Status::packet) return false;
+    } while (packet_->dts < entry.dts);
+    if (packet_->dts != entry.dts || packet_->pos != entry.pos) return false;
+    static_cast<void>(bitstream_->inspect(*packet_));  // so that it goes on from here
+    return true;
+  }
+
   [[nodiscard]] bool has_parameter_sets(const AVPacket& packet) {
     sets_.clear();
-    bitstream_->keep_parameter_sets(packet, sets_);
-    return !sets_.empty();
+    return !bitstream_->keep_parameter_sets(packet, sets_) || !sets_.empty();
   }
 
   Demuxer* demuxer_;

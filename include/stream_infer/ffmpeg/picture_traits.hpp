@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace stream_infer::ffmpeg {
 
@@ -16,6 +17,9 @@ struct PictureTraits {
   bool droppable = false;       ///< no other picture refers to it
   bool hidden = false;          ///< it is decoded and not shown
   bool sure_of_before = false;  ///< though a leading picture, it does not refer to what was before its entry
+  /// Its number in the order of showing, by which its decoder goes. None where that gives pictures as they come.
+  std::optional<std::int64_t> place = {};
+  bool restarts = false;  ///< the numbers begin anew: all pictures before it are shown before it and those after it
 };
 
 }  // namespace stream_infer::ffmpeg

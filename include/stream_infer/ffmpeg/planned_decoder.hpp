@@ -39,7 +39,8 @@ class PlannedDecoder {
         in_a_hurry_{!needs->keeps_pace()},
         planner_{std::move(needs), limits},
         reader_{demuxer, *bitstream_, {}},
-        decoder_{decoder, demuxer.stream(), threads, demuxer.name(), counters, {}} {}
+        decoder_{decoder, demuxer.stream(), threads, demuxer.name(), counters, {}},
+        await_key_{demuxer.stream().codecpar->codec_id == AV_CODEC_ID_HEVC} {}
 
   enum class Status : std::uint8_t {
     picture,   ///< `frame` holds the next picture
@@ -52,7 +53,7 @@ class PlannedDecoder {
   [[nodiscard]] Status next(AVFrame& frame, std::int64_t& timestamp) {
     for (;;) {
       if (demuxer_->interrupted()) return Status::stopped;
-      if (decoded_ && planned_ && frame.pts <= popped_) {  // others referred to it, and nobody needs it
+      if (decoded_ && planned_ && !owed_ && frame.pts <= popped_) {  // others referred to it, and nobody needs it
         if (is_damaged(frame)) stream_infer::detail::count(counters_->decode_errors);
         decoded_ = false;
       }
@@ -65,7 +66,10 @@ class PlannedDecoder {
       const bool undecided = picture == nullptr ? !planner_.ended() && !planner_.gave_up()
                                                 : picture->need == PictureNeed::unknown && !planner_.is_full();
       if (decoded_ && undecided) {
-        if (!read_ahead()) return Status::stopped;
+        if (planner_.is_full())
+          planner_.give_up();  // it was decoded so long before those around it that they cannot be waited for
+        else if (!read_ahead())
+          return Status::stopped;
         continue;
       }
       if (decoded_) {
@@ -87,7 +91,7 @@ class PlannedDecoder {
       switch (decoder_.receive(frame, planner_.pictures() > most_pictures)) {
         case GroupDecoder::Status::frame:
           decoded_ = true;
-          planned_ = was_planned(frame.pts);
+          planned_ = take_planned(frame.pts);
           if (!planned_) planner_.give_up();
           break;
         case GroupDecoder::Status::busy: break;
@@ -121,14 +125,21 @@ class PlannedDecoder {
   static constexpr std::size_t least_apart = 8;       // packets of a group that is worth it
   static constexpr std::size_t most_pictures = 1 << 14;  // that are told ahead of one that is being decoded
 
+  struct InDecoder {
+    std::int64_t timestamp;
+    bool owed;  // it is needed, and has not come when it should have
+  };
+
   void pop(const PacketPlanner::Picture& picture) {
     popped_ = picture.timestamp;
     planner_.pop_picture();
   }
 
-  /// A picture that is needed did not come out of the decoder.
+  /// A picture that is needed did not come out of the decoder before one that is shown later.
   void lose(const PacketPlanner::Picture& picture) {
     stream_infer::detail::count(counters_->decode_errors);
+    for (std::size_t i = 0; i < in_decoder_.size(); ++i)
+      if (in_decoder_[i].timestamp == picture.timestamp) in_decoder_[i].owed = true;
     pop(picture);
     planner_.give_up();
   }
@@ -148,6 +159,10 @@ class PlannedDecoder {
     }
     if (planner_.waiting() == 0 && !packets_ahead_.empty()) {
       const AVPacket& packet = *take_packet();  // after the plan was given up
+      if (await_key_ && (packet.flags & AV_PKT_FLAG_KEY) == 0) {
+        stream_infer::detail::count(counters_->packets_read);
+        return true;
+      }
       if (!decoder_.in_group() || (apart_ && is_closed_entry(packet))) begin_group(false);
       send(packet, true);
     } else if (at_end_) {
@@ -217,25 +232,28 @@ class PlannedDecoder {
     else if (decided.entry != PictureTraits::Entry::none)
       goes_on_ = true;
     const AVPacket& packet = *take_packet();
-    in_decoder_.push_back({.timestamp = packet.pts});
+    in_decoder_.push_back({packet.pts, false});
     left_out_in_a_row_ = 0;
     send(packet, decided.need != PictureNeed::not_needed);
   }
 
   /// Whether a picture that comes out of the decoder was planned. Those before it that came to nothing are forgotten: what
   /// was planned comes out in the order of showing.
-  [[nodiscard]] bool was_planned(std::int64_t timestamp) {
-    bool found = false;
-    for (std::size_t i = 0; i < in_decoder_.size(); ++i) found = found || in_decoder_[i].timestamp == timestamp;
-    if (!found) return false;
+  [[nodiscard]] bool take_planned(std::int64_t timestamp) {
+    const InDecoder* found = nullptr;
+    for (std::size_t i = 0; i < in_decoder_.size() && found == nullptr; ++i)
+      if (in_decoder_[i].timestamp == timestamp) found = &in_decoder_[i];
+    owed_ = found != nullptr && found->owed;
+    if (found == nullptr) return false;
     for (std::size_t left = in_decoder_.size(); left > 0; --left) {
-      const PacketPlanner::Picture sent = in_decoder_.pop_front();
+      const InDecoder sent = in_decoder_.pop_front();
       if (sent.timestamp > timestamp) in_decoder_.push_back(sent);
     }
     return true;
   }
 
   void send(const AVPacket& packet, bool wanted) {
+    await_key_ = false;
     stream_infer::detail::count(counters_->packets_read);
     stream_infer::detail::count(counters_->packets_decoded);
     if (!kept_sets_.empty()) {
@@ -255,9 +273,8 @@ class PlannedDecoder {
 
   bool leave_out(std::atomic<std::uint64_t>& counter) {
     const AVPacket& packet = *take_packet();
-    bitstream_->keep_parameter_sets(packet, kept_sets_);
+    if (!bitstream_->keep_parameter_sets(packet, kept_sets_) || kept_sets_.size() > most_kept) planner_.give_up();
     note_sets(packet);
-    if (kept_sets_.size() > most_kept) planner_.give_up();
     stream_infer::detail::count(counters_->packets_read);
     stream_infer::detail::count(counter);
     // What is needed must not wait in the decoder for a packet that may come in a minute.
@@ -267,23 +284,24 @@ class PlannedDecoder {
     return true;
   }
 
-  /// The next packets refer to nothing before them. A decoder that has not had the packets before gets their parameter sets.
+  /// The next packets refer to nothing before them. The decoder gets all parameter sets of those before: it may not have had
+  /// them, or have been opened anew because it met damage.
   void begin_group(bool apart) {
-    if (apart || apart_) kept_sets_ = all_sets_;
+    if (apart || apart_ || !has_too_many_sets()) kept_sets_ = all_sets_;
     apart_ = apart;
     decoder_.begin_group(apart);
   }
 
   /// Remembers a packet's parameter sets, for decoders that do not get it. If they are others all the time, there are none.
   void note_sets(const AVPacket& packet) {
-    if (!in_a_hurry_ || (!apart_ && (has_too_many_sets() || planner_.gave_up()))) return;
+    if (!apart_ && (has_too_many_sets() || planner_.gave_up())) return;
     sets_.clear();
-    bitstream_->keep_parameter_sets(packet, sets_);
+    if (!bitstream_->keep_parameter_sets(packet, sets_)) too_many_sets_ = true;
     if (sets_.empty() || sets_ == latest_sets_) return;
     latest_sets_ = sets_;
     all_sets_ += sets_;
   }
-  [[nodiscard]] bool has_too_many_sets() const { return all_sets_.size() > most_kept; }
+  [[nodiscard]] bool has_too_many_sets() const { return too_many_sets_ || all_sets_.size() > most_kept; }
 
   /// The oldest packet; it stays as it is until the next call.
   const AVPacket* take_packet() {
@@ -312,12 +330,13 @@ class PlannedDecoder {
   stream_infer::detail::Queue<UniquePacket>
       packets_ahead_;  // read, and neither decoded nor left out; the planner knows the first of them
   UniquePacket taken_;
-  stream_infer::detail::Queue<PacketPlanner::Picture> in_decoder_;  // planned, and not yet come out of it
-  stream_infer::detail::Queue<UniquePacket> spare_;                 // empty, to be used again
+  stream_infer::detail::Queue<InDecoder> in_decoder_;  // planned, and not yet come out of it
+  stream_infer::detail::Queue<UniquePacket> spare_;    // empty, to be used again
   std::string kept_sets_;  // bytes: parameter sets of packets left out, which packets after them may refer to
   std::uint64_t packets_ = 0;
   bool decoded_ = false;  // the caller's frame holds a picture that has not been given yet
   bool planned_ = false;  // that picture
+  bool owed_ = false;     // likewise: it is needed, and had been given up
   std::size_t left_out_in_a_row_ = 0;
   std::int64_t popped_ = INT64_MIN;  // the time stamp of the picture given, or lost, last
   bool at_end_ = false;
@@ -330,6 +349,8 @@ class PlannedDecoder {
   std::string all_sets_;             // bytes: the parameter sets of all packets, but for those that are repeated
   std::string latest_sets_;          // of the latest packet that had some
   std::string sets_;                 // of one packet
+  bool too_many_sets_ = false;       // in one packet
+  bool await_key_;                   // what comes before a key frame, the decoder would make up
 };
 
 }  // namespace stream_infer::ffmpeg

@@ -12,6 +12,8 @@ namespace stream_infer::ffmpeg::detail {
 /// RFC 6386, 9.1.
 class Vp8Bitstream final : public Bitstream {
  public:
+  [[nodiscard]] std::size_t most_reordered() const override { return 0; }
+
   [[nodiscard]] std::optional<PictureTraits> inspect(const AVPacket& data) override {
     Bytes packet = bytes_of(data);
     if (packet.size() < 10) return {};
@@ -24,6 +26,8 @@ class Vp8Bitstream final : public Bitstream {
 /// VP9 Bitstream & Decoding Process Specification, 6.2 and annex B.
 class Vp9Bitstream final : public Bitstream {
  public:
+  [[nodiscard]] std::size_t most_reordered() const override { return 0; }
+
   [[nodiscard]] std::optional<PictureTraits> inspect(const AVPacket& data) override {
     Bytes packet = bytes_of(data);
     if (packet.empty()) return {};
