@@ -236,6 +236,20 @@ TEST_CASE("A position is reached without decoding what lies before it, in a stre
   }
 }
 
+namespace {
+
+void check_joined(const std::string& first, const std::string& second) {
+  const si::test::TemporaryFolder folder;
+  si::test::Bytes bytes = si::test::read_file(first);
+  const si::test::Bytes behind = si::test::read_file(second);
+  bytes.insert(bytes.end(), behind.begin(), behind.end());
+  const std::string both = folder.file("both.ts", bytes);
+  const std::vector<Print> prints = si::test::prints_of(both, {.width = 48, .height = 32});
+  for_random_cases(20, [&](Random& random) { check_exact(both, random_case(random, 4s), prints); });
+}
+
+}  // namespace
+
 TEST_CASE("Streams put one behind another are played as in a full decode", "[ffmpeg][planned]") {
   const std::string other = si::test::make_media(
       "-f lavfi -i testsrc2=size=64x96:rate=25:duration=1 -pix_fmt yuv420p -c:v libx264 -bf 2 -g 10", "plan_other.ts");
@@ -246,13 +260,7 @@ TEST_CASE("Streams put one behind another are played as in a full decode", "[ffm
            {si::test::path_of("h265.ts"), si::test::path_of("h265.ts")},
            {si::test::path_of("mpeg2.ts"), si::test::path_of("mpeg2.ts")}}) {
     CAPTURE(first, second);
-    const si::test::TemporaryFolder folder;
-    si::test::Bytes bytes = si::test::read_file(first);
-    const si::test::Bytes behind = si::test::read_file(second);
-    bytes.insert(bytes.end(), behind.begin(), behind.end());
-    const std::string both = folder.file("both.ts", bytes);
-    const std::vector<Print> prints = si::test::prints_of(both, {.width = 48, .height = 32});
-    for_random_cases(20, [&](Random& random) { check_exact(both, random_case(random, 3s), prints); });
+    check_joined(first, second);
   }
 }
 
@@ -265,13 +273,7 @@ TEST_CASE("A change of shape in the middle of a stream of MPEG-2 loses no place"
   const std::string first = part("96x64", "-aspect 4:3", "plan_4_3.ts");
   for (const std::string& second : {part("96x64", "-aspect 16:9 -output_ts_offset 2", "plan_16_9.ts"),
                                     part("112x80", "-aspect 4:3 -output_ts_offset 2", "plan_larger.ts")}) {
-    const si::test::TemporaryFolder folder;
-    si::test::Bytes bytes = si::test::read_file(first);
-    const si::test::Bytes behind = si::test::read_file(second);
-    bytes.insert(bytes.end(), behind.begin(), behind.end());
-    const std::string both = folder.file("both.ts", bytes);
-    const std::vector<Print> prints = si::test::prints_of(both, {.width = 48, .height = 32});
-    for_random_cases(20, [&](Random& random) { check_exact(both, random_case(random, 4s), prints); });
+    check_joined(first, second);
   }
 }
 
