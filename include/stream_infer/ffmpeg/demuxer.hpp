@@ -84,6 +84,8 @@ class Demuxer {
 
   /// What ended the source, if it was not its own end: an Error.
   [[nodiscard]] const std::exception_ptr& failure() const { return failure_; }
+  /// It, for whoever is to have it alone: it may outlive this, on another thread.
+  [[nodiscard]] std::exception_ptr take_failure() { return std::exchange(failure_, nullptr); }
 
   /// Whether it is worth trying to seek.
   [[nodiscard]] bool can_seek() const {

@@ -232,7 +232,7 @@ class FrameSource {
 
   /// The end: says whether it is the right one. \throws Error  if the source failed, or nothing could be decoded
   void finish() {
-    if (demuxer().failure()) std::rethrow_exception(demuxer().failure());
+    if (demuxer().failure()) std::rethrow_exception(demuxer().take_failure());
     if (demuxer().is_truncated(from_start_ ? std::optional{packets_} : std::nullopt))
       counters()->truncated.store(true, std::memory_order_relaxed);
     if (frames_.made_any() || packets_ == 0) return;

@@ -143,7 +143,7 @@ class GroupDecoder {
         changed_.notify_all();
         return Status::frame;
       } else if (group.done) {
-        if (group.failure) std::rethrow_exception(group.failure);
+        if (group.failure) std::rethrow_exception(std::exchange(group.failure, nullptr));
         end_oldest_group();
       } else {
         const bool starves = !group.complete && group.packets.empty();
