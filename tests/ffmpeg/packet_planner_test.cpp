@@ -566,3 +566,21 @@ TEST_CASE("Packets that make no sense are refused", "[ffmpeg][planner]") {
   CHECK_FALSE(planner.add({.timestamp = 40, .decoded_at = 31}));
   CHECK(order == std::vector<std::int64_t>{0});
 }
+
+TEST_CASE("The first group is known before anything is decided upon", "[ffmpeg][planner]") {
+  std::vector<std::int64_t> order, groups;
+  Needs needs;
+  needs.needed = {20, 50};
+  PacketPlanner planner{std::make_unique<Told>(needs, 0, order, groups), {}};
+  REQUIRE(planner.add({.timestamp = 0, .decoded_at = 0, .traits = {.entry = Entry::closed}}));
+  planner.pass(5, si::MediaTime{5});
+  for (const std::int64_t at : {10, 20, 30})
+    REQUIRE(planner.add({.timestamp = at, .decoded_at = at, .time = si::MediaTime{at}}));
+  CHECK(planner.entries() == 1);
+  REQUIRE(
+      planner.add({.timestamp = 40, .decoded_at = 40, .time = si::MediaTime{40}, .traits = {.entry = Entry::closed}}));
+  REQUIRE(planner.add({.timestamp = 50, .decoded_at = 50, .time = si::MediaTime{50}}));
+  CHECK(planner.entries() == 2);
+  CHECK(planner.first_group().packets == 5);
+  CHECK(planner.first_group().needed == 1);
+}

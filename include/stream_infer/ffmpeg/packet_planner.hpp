@@ -166,6 +166,24 @@ class PacketPlanner {
   /// Whether no reference has been left out since the packet decoded last.
   [[nodiscard]] bool is_contiguous() const { return contiguous_; }
 
+  /// How many entry points have been added.
+  [[nodiscard]] std::uint64_t entries() const { return entries_; }
+
+  struct Group {
+    std::size_t packets = 0;  ///< those that were passed too
+    std::size_t needed = 0;   ///< of their pictures, as far as that is known
+  };
+  /// The first group, up to the second entry point; before anything has been decided upon.
+  [[nodiscard]] Group first_group() {
+    Group group;
+    for (std::size_t i = 0; i < packets_.size(); ++i) {
+      if (i > 0 && packets_[i].packet.traits.entry != PictureTraits::Entry::none) break;
+      group.packets += 1 + packets_[i].passed;
+      if (need_of(packets_[i]) == PictureNeed::needed) ++group.needed;
+    }
+    return group;
+  }
+
   /// How many packets have not been decided upon.
   [[nodiscard]] std::size_t waiting() const { return packets_.size(); }
   /// Whether those are as many as may be kept waiting.

@@ -123,7 +123,8 @@ class PlannedDecoder {
   static constexpr std::size_t patience = 16;         // packets left out before what waits in the decoder is asked for
   static constexpr std::size_t most_kept = 64 << 10;  // bytes of parameter sets
   static constexpr std::size_t least_apart = 8;       // packets of a group that is worth it
-  static constexpr std::size_t most_pictures = 1 << 14;  // that are told ahead of one that is being decoded
+  static constexpr std::size_t most_in_first_group = 1024;  // packets
+  static constexpr std::size_t most_pictures = 1 << 14;     // that are told ahead of one that is being decoded
 
   struct InDecoder {
     std::int64_t timestamp;
@@ -146,6 +147,7 @@ class PlannedDecoder {
 
   /// Gives the decoder its next packet, or reads another one. Returns false if stop was requested.
   bool feed() {
+    if (is_first_ && !look_at_first_group()) return false;
     const Verdict verdict = planner_.decide();
     if (verdict != Verdict::wait) count_in_group();
     switch (verdict) {
@@ -178,12 +180,29 @@ class PlannedDecoder {
     return traits && traits->entry == PictureTraits::Entry::closed;
   }
 
+  /// The first group has none before it that tells what it is like, so it is read ahead; of a file, which keeps nobody
+  /// waiting. Returns false if stop was requested.
+  bool look_at_first_group() {
+    is_first_ = false;
+    if (!in_a_hurry_ || !demuxer_->is_file()) return true;
+    const auto knows_it = [this] { return planner_.entries() > 1 || planner_.ended() || planner_.gave_up(); };
+    while (!knows_it() && !planner_.is_full() && planner_.waiting() < most_in_first_group)
+      if (!read_ahead()) return false;
+    const PacketPlanner::Group group = planner_.first_group();
+    next_apart_ = knows_it() && is_worth_it(group.packets, group.needed);
+    return true;
+  }
+
+  /// Whether a group of so many packets, of which so many are needed, is worth decoding apart.
+  [[nodiscard]] bool is_worth_it(std::size_t packets, std::size_t needed) {
+    return in_a_hurry_ && packets >= least_apart && 4 * needed <= packets && decoder_.can_keep(needed);
+  }
+
   /// What a group is made of tells what the next one is likely to be.
   void count_in_group() {
     const PacketPlanner::Decided& decided = planner_.decided();
     if (decided.entry != PictureTraits::Entry::none) {
-      const bool is_sparse = in_group_ >= least_apart && 4 * needed_in_group_ <= in_group_ && !goes_on_;
-      next_apart_ = in_a_hurry_ && is_sparse && decoder_.can_keep(needed_in_group_) && !has_too_many_sets();
+      next_apart_ = is_worth_it(in_group_, needed_in_group_) && !goes_on_ && !has_too_many_sets();
       in_group_ = needed_in_group_ = 0;
       goes_on_ = false;
     }
@@ -341,6 +360,7 @@ class PlannedDecoder {
   std::int64_t popped_ = INT64_MIN;  // the time stamp of the picture given, or lost, last
   bool at_end_ = false;
 
+  bool is_first_ = true;             // no packet has been decided upon
   bool apart_ = false;               // the group that the decoder is given
   bool next_apart_ = false;          // the next one is to be, as far as the one before it tells
   std::size_t in_group_ = 0;         // packets decided upon since the latest entry point
