@@ -317,12 +317,12 @@ TEST_CASE("A decoder that met damage gets again the parameter sets that came onl
   const si::test::TemporaryFolder folder;
   const std::string path = folder / std::string{"once.mkv"};
   si::test::run_ffmpeg("-r 25 -i '" + folder.file("once.h264", bytes) + "' -c copy '" + path + "'");
-  const std::vector<Print> prints = si::test::prints_of(path, {.width = 48, .height = 32});
+  const std::vector<Print> prints = si::test::prints_of(path, {.width = 48, .height = 32, .damaged = true});
   REQUIRE(prints.size() == 100);
   for (const bool paced : {false, true}) {
     Case made{.plan = {{{.interval = 520ms}}}};
     if (paced) made.now = [] { return si::MediaTime::min(); };
-    const si::FFmpegProducer producer{{.width = 48, .height = 32}};
+    const si::FFmpegProducer producer{{.width = 48, .height = 32, .damaged = true}};
     si::FFmpegReader reader = producer.open(path, made.options());
     std::size_t frames = 0;
     for (si::Frame frame; reader.read(frame) == si::ReadStatus::frame; ++frames)
@@ -394,13 +394,15 @@ TEST_CASE("Damage does not reach beyond its group where groups are left out", "[
       bytes[static_cast<std::size_t>(random.between(1000, static_cast<std::int64_t>(bytes.size()) * 9 / 10))] ^= 0x55;
     si::test::write_file(path, bytes);
     std::map<si::MediaTime, Print> full;
-    for (const Print& print : si::test::prints_of(path, {.width = 48, .height = 32})) full[print.time] = print;
+    for (const Print& print : si::test::prints_of(path, {.width = 48, .height = 32, .damaged = true}))
+      full[print.time] = print;
     if (full.size() != truth.size()) return;  // frames have other times
     std::set<si::MediaTime> flawed;           // where groups of 2 s begin
     for (const auto& [time, print] : full)
       if (truth.count(time) == 0 || print != truth.at(time)) flawed.insert(time - time % 2s);
     const Case made{.plan = {{{.interval = 3s}}}};
-    si::FFmpegReader reader = si::FFmpegProducer{{.width = 48, .height = 32}}.open(path, made.options());
+    si::FFmpegReader reader =
+        si::FFmpegProducer{{.width = 48, .height = 32, .damaged = true}}.open(path, made.options());
     for (si::Frame frame; reader.read(frame) == si::ReadStatus::frame;) {
       if (frame.left_out() || flawed.count(frame.time() - frame.time() % 2s) != 0) continue;
       CHECK(si::test::print_of(frame) == truth.at(frame.time()));

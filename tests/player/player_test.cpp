@@ -164,7 +164,7 @@ TEST_CASE("A realtime play goes from opening to playing to its end", "[player]")
 
   f.player.play_realtime();  // returns at once
   CHECK(f.player.is_active());
-  CHECK(f.player.status().state == si::PlayState::opening);
+  CHECK(f.player.status().state == si::PlayState::connecting);
   CHECK_FALSE(f.player.info().has_value());
   may_open = true;
   CHECK(eventually([&] { return f.player.status().state == si::PlayState::playing; }));
@@ -559,7 +559,7 @@ void reach(Phase phase, Player& player) {
   player.play_realtime({}, phase == Phase::skipping ? 1h : 0h);
   if (phase == Phase::opening) {
     std::this_thread::sleep_for(5ms);
-    REQUIRE(player.status().state == si::PlayState::opening);
+    REQUIRE(player.status().state == si::PlayState::connecting);
   } else if (phase == Phase::reading) {
     REQUIRE(eventually([&] { return player.stats().frames_played == 3; }));
   } else {
@@ -650,7 +650,7 @@ TEST_CASE("stop() from another thread ends the serial loop, also while it opens 
           std::optional<Stopwatch> watch;
           std::jthread stopper{[&] {
             static_cast<void>(eventually([&] {
-              return phase == Phase::opening ? f.player.status().state == si::PlayState::opening
+              return phase == Phase::opening ? f.player.status().state == si::PlayState::connecting
                                              : f.player.stats().frames_played == 3 && f.player.is_active();
             }));
             watch.emplace();
@@ -830,4 +830,78 @@ TEST_CASE("A realtime play by plan tells its reader what is too late; no other p
   std::vector<si::PictureNeed> expected(7, si::PictureNeed::needed);
   if (realtime) std::fill(expected.begin() + 4, expected.end(), si::PictureNeed::late);
   CHECK(told == expected);
+}
+
+// Status
+
+TEST_CASE("What a reader says of its source is the status of the play, and a listener hears of it", "[player]") {
+  using State = si::Connection::State;
+  si::Callback<void(const si::Connection&)> tell;
+  Script script = steady_script(6, 1000);
+  script.on_open = [&](const si::OpenOptions& options) {
+    CHECK(options.retry);
+    tell = options.on_connection;
+  };
+  const si::Error lost{si::Errc::producer_failed, "read", "camera", "gone"};
+  const auto then = std::chrono::steady_clock::now() + 5s;
+  std::vector<si::PlayState> seen;  // by others, at that moment
+  std::unique_ptr<Fixture> f;
+  script.on_read = [&](std::size_t next, const std::stop_token&) {
+    if (next == 2) tell({.state = State::stalled});
+    if (next == 3) tell({.state = State::reconnecting, .attempt = 4, .next_attempt = then, .error = lost});
+    if (next == 4) tell({.state = State::connecting});
+    if (next == 5) tell({.state = State::playing});
+    if (next >= 2) seen.push_back(f->player.status().state);
+    if (next == 3) {
+      const si::PlayStatus status = f->player.status();
+      CHECK(status.attempt == 4);
+      CHECK(status.next_attempt == then);
+      REQUIRE(status.error);
+      CHECK(status.error->reason() == "gone");
+      CHECK(f->player.is_active());
+    }
+  };
+  f = std::make_unique<Fixture>(script);
+  std::vector<si::PlayState> heard;
+  f->player.on_status([&](const si::PlayStatus& status) { heard.push_back(status.state); });
+  f->player.play_realtime();
+  f->player.wait();
+  using enum si::PlayState;
+  CHECK(seen == std::vector{stalled, reconnecting, connecting, playing, playing});
+  CHECK(heard == std::vector{playing, stalled, reconnecting, connecting, playing, ended});
+  CHECK_FALSE(f->player.status().error);
+}
+
+TEST_CASE("A listener may stop the play, in both modes", "[player]") {
+  const bool realtime = GENERATE(false, true);
+  Fixture f{steady_script(1000, 25)};
+  std::vector<si::PlayState> heard;
+  f.player.on_status([&](const si::PlayStatus& status) {
+    heard.push_back(status.state);
+    f.player.stop();
+  });
+  if (realtime) {
+    f.player.play_realtime();
+    f.player.wait();
+    f.player.stop();
+  } else {
+    CHECK(play_all(f.player).size() <= 1);
+  }
+  CHECK(heard == std::vector{si::PlayState::playing, si::PlayState::stopped});
+}
+
+TEST_CASE("A serial loop does not wait for a source that is not there", "[player]") {
+  Script script = steady_script(1, 25);
+  script.on_open = [](const si::OpenOptions& options) { CHECK_FALSE(options.retry); };
+  Fixture f{script};
+  CHECK(play_all(f.player).size() == 1);
+}
+
+TEST_CASE("Who listens cannot be changed while a play is active", "[player]") {
+  Script script = steady_script(1000, 25);
+  Fixture f{script};
+  f.player.play_realtime();
+  CHECK(error_of([&] { f.player.on_status({}); }).code() == si::Errc::busy);
+  f.player.stop();
+  f.player.on_status({});
 }

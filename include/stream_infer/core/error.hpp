@@ -21,7 +21,16 @@ enum class Errc {
   producer_failed,       ///< a Producer or Reader threw something that is not an Error
   busy,                  ///< the object is in use: a Player that plays already
   left_out,              ///< the pixels of a frame that no algorithm needed were not decoded
+  not_allowed,           ///< the source would open what it was not allowed to
+  limit_exceeded,        ///< the source is larger than is allowed
 };
+
+}  // namespace stream_infer
+
+template <>
+struct std::is_error_code_enum<stream_infer::Errc> : std::true_type {};
+
+namespace stream_infer {
 
 [[nodiscard]] inline const std::error_category& error_category() noexcept {
   class Category final : public std::error_category {
@@ -39,6 +48,8 @@ enum class Errc {
         case Errc::producer_failed: return "the producer failed";
         case Errc::busy: return "already playing";
         case Errc::left_out: return "the pixels were left out";
+        case Errc::not_allowed: return "not allowed";
+        case Errc::limit_exceeded: return "a limit is exceeded";
       }
       return "unknown error";
     }
@@ -98,8 +109,16 @@ namespace detail {
   }
 }
 
+/// The exception that is being handled, as an Error that names `step` and `source`.
+[[nodiscard]] inline Error current_error(std::string_view step, const std::string& source) {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return error;
+  } catch (...) {
+    return Error{Errc::producer_failed, step, source, message_of(std::current_exception())};
+  }
+}
+
 }  // namespace detail
 }  // namespace stream_infer
-
-template <>
-struct std::is_error_code_enum<stream_infer::Errc> : std::true_type {};

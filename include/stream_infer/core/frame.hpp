@@ -9,8 +9,10 @@
 #include "stream_infer/core/stats.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -21,6 +23,13 @@ class Frame;
 namespace detail {
 
 struct FrameAccess;
+
+/// Where a frame comes from.
+struct FrameOrigin {
+  std::uint32_t epoch = 0;
+  bool damaged = false;
+  std::chrono::steady_clock::time_point arrived{};
+};
 
 /// What the frames of one pool share. It lives as long as any of them.
 struct FramePoolState {
@@ -102,6 +111,7 @@ class alignas(64) FrameState {
   std::uint64_t index_ = 0;
   Timing timing_;
   ImageSpec spec_;
+  FrameOrigin origin_;
   bool left_out_ = false;
 };
 
@@ -138,6 +148,16 @@ class Frame {
   /// keep the pace.
   [[nodiscard]] inline bool left_out() const noexcept;
 
+  /// How often the source's time had begun anew before this frame: because a live source was lost and found again, or its
+  /// clock jumped. Between two frames of different epochs anything may have happened.
+  [[nodiscard]] inline std::uint32_t epoch() const noexcept;
+
+  /// Whether the decoder had to make up some of its pixels: parts of the stream were lost.
+  [[nodiscard]] inline bool damaged() const noexcept;
+
+  /// When the compressed picture came from a live source; none for other sources.
+  [[nodiscard]] inline std::optional<std::chrono::steady_clock::time_point> arrived() const noexcept;
+
   /// The pixels. The first call converts the decoded picture; frames that nobody looks at are never converted. Callers
   /// that come meanwhile wait for that one conversion. The view is valid for as long as any copy of this Frame lives.
   /// \throws Error if the picture cannot be converted, or was not decoded (left_out(), Errc::left_out): in
@@ -168,6 +188,7 @@ struct FrameAccess {
     state.spec_ = spec;
     state.index_ = 0;
     state.timing_ = Timing{.time = time};
+    state.origin_ = {};
     state.left_out_ = false;
     state.conversion_.reset(false);
     return Frame{&state};
@@ -178,6 +199,8 @@ struct FrameAccess {
     frame.state_->timing_ = timing;
   }
   static void leave_out(Frame& frame) { frame.state_->left_out_ = true; }
+  static void set_origin(Frame& frame, const FrameOrigin& origin) { frame.state_->origin_ = origin; }
+  static const FrameOrigin& origin(const FrameState& state) { return state.origin_; }
   static bool left_out(const FrameState& state) { return state.left_out_; }
   static std::uint64_t index(const FrameState& state) { return state.index_; }
   static const Timing& timing(const FrameState& state) { return state.timing_; }
@@ -192,6 +215,17 @@ inline std::uint64_t Frame::index() const noexcept {
 inline const Timing& Frame::timing() const noexcept {
   static constexpr Timing none{};
   return state_ == nullptr ? none : detail::FrameAccess::timing(*state_);
+}
+inline std::uint32_t Frame::epoch() const noexcept {
+  return state_ == nullptr ? 0 : detail::FrameAccess::origin(*state_).epoch;
+}
+inline bool Frame::damaged() const noexcept {
+  return state_ != nullptr && detail::FrameAccess::origin(*state_).damaged;
+}
+inline std::optional<std::chrono::steady_clock::time_point> Frame::arrived() const noexcept {
+  if (state_ == nullptr || detail::FrameAccess::origin(*state_).arrived == std::chrono::steady_clock::time_point{})
+    return {};
+  return detail::FrameAccess::origin(*state_).arrived;
 }
 inline bool Frame::left_out() const noexcept { return state_ != nullptr && detail::FrameAccess::left_out(*state_); }
 inline MediaTime Frame::time() const noexcept { return timing().time; }

@@ -96,7 +96,8 @@ struct Misses {
   std::uint64_t warm_up = 0;      ///< the play had not yet as many frames as the window needs
   std::uint64_t busy = 0;         ///< passed over: a later due had come before the algorithm was free
   std::uint64_t overwritten = 0;  ///< a frame of the window had left the tracker
-  std::uint64_t left_out = 0;     ///< realtime: no pixels of a frame in it: too late (a file), or not foreseen (live)
+  std::uint64_t left_out =
+      0;  ///< no pixels of a frame in it: damaged, or, in realtime, too late (a file) or not foreseen (live)
 
   [[nodiscard]] std::uint64_t total() const { return gap + warm_up + busy + overwritten + left_out; }
   friend bool operator==(const Misses&, const Misses&) = default;

@@ -16,6 +16,7 @@ struct Record {
   std::uint64_t frame_index = 0;  ///< of the window's last frame
   Name algo{};                    ///< the name given to load_algo
   T value;                        ///< what run() returned; need not be default-constructible
+  std::uint32_t epoch = 0;        ///< of the window's last frame: Frame::epoch()
 };
 
 /// What an exporter's on_error() gets: an algorithm threw, or the exporter itself threw at a record.
@@ -25,6 +26,7 @@ struct RunError {
   Name algo{};
   std::string message{};           ///< what the exception said
   std::exception_ptr exception{};  ///< the exception itself
+  std::uint32_t epoch = 0;         ///< of the window's last frame
 };
 
 }  // namespace stream_infer

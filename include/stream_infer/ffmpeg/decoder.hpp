@@ -55,8 +55,8 @@ class Decoder {
     return taken;
   }
 
-  /// The next picture, in the order of display. If its packet was known to be incomplete, it carries
-  /// AV_FRAME_FLAG_CORRUPT.
+  /// The next picture, in the order of display. If its packet may have been incomplete, it carries AV_FRAME_FLAG_CORRUPT; if
+  /// it was decoded with errors, decode_error_flags.
   [[nodiscard]] Status receive(AVFrame& frame) {
     if (!context_) return Status::hungry;
     const int code = avcodec_receive_frame(context_.get(), &frame);
@@ -66,6 +66,7 @@ class Decoder {
       damaged_ = true;
       return Status::error;
     }
+    if ((frame.flags & AV_FRAME_FLAG_CORRUPT) != 0) frame.decode_error_flags |= FF_DECODE_ERROR_MISSING_REFERENCE;
     for (const std::int64_t time : cut_)
       if (time != AV_NOPTS_VALUE && time == frame.pts) frame.flags |= AV_FRAME_FLAG_CORRUPT;
     damaged_ = damaged_ || is_damaged(frame);

@@ -35,7 +35,9 @@ class Demuxer {
         input_{open_input(source, options, stop)},
         interrupt_{stop, Interrupting{input_.interrupt}} {
     choose_stream();
-    is_device_ = Address{source}.device != nullptr;
+    const Address address{source};
+    is_device_ = address.device != nullptr;
+    if (address.is_remote()) stall_ = options.deadlines.stall;
     const bool names_others =
         is_format("hls") || is_format("dash") || is_format("concat") || is_format("imf") || is_format("sdp");
     is_file_ = !is_device_ && !names_others && is_regular_file(source.starts_with("file:") ? source.substr(5) : source);
@@ -51,6 +53,8 @@ class Demuxer {
 
   /// The next packet of the video stream. If the source fails, that is its end, and failure() says why.
   [[nodiscard]] Status read(Packet& packet) {
+    // After a time-out it may still have something to give.
+    if (stall_ > MediaTime{0} && !input_.interrupt->timed_out()) input_.interrupt->expect_within(stall_, stall_notice);
     for (;;) {
       const int code = av_read_frame(input_.context.get(), packet.refill());
       if (code >= 0) {
@@ -63,8 +67,11 @@ class Demuxer {
         return Status::packet;
       }
       if (interrupted()) return Status::stopped;
+      // FFmpeg's code for it may be any.
+      if (input_.interrupt->timed_out() || !input_.gate->refused().empty()) return fail();
       if (code == AVERROR_EOF) return Status::end;
       if (code == AVERROR(EAGAIN)) {  // a device that has nothing yet
+        if (Interrupt::ask(input_.interrupt.get()) != 0) continue;
         std::this_thread::sleep_for(MediaTime{1'000'000});
         continue;
       }
@@ -76,11 +83,14 @@ class Demuxer {
     }
   }
 
+  /// Sets who hears, in read(), that it has been waiting for a while. \param self  outlives this
+  void on_stall(void (*listener)(void*), void* self) { input_.interrupt->set_listener(listener, self); }
+
   /// Whether it reads a file, and nothing else: no pipe and no network that keeps its reader waiting.
   [[nodiscard]] bool is_file() const { return is_file_; }
 
   /// Whether stop has been requested.
-  [[nodiscard]] bool interrupted() const { return input_.interrupt->requested.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool interrupted() const { return input_.interrupt->requested(); }
 
   /// What ended the source, if it was not its own end: an Error.
   [[nodiscard]] const std::exception_ptr& failure() const { return failure_; }
@@ -176,8 +186,19 @@ class Demuxer {
 
  private:
   static constexpr AVRational nanoseconds{1, 1'000'000'000};
+  static constexpr MediaTime stall_notice{1'000'000'000};
   static constexpr int most_damages_in_a_row = 16;
   static constexpr std::int64_t longest = 4'000'000'000'000'000;  // microseconds: a century
+
+  Status fail() {
+    const Error error =
+        input_.interrupt->timed_out()
+            ? Error{std::make_error_code(std::errc::timed_out), "read", name_,
+                    "no picture for " + detail::seconds_text(stall_) + " (FFmpegOptions::deadlines.stall)"}
+            : input_.gate->error("read", name_);
+    failure_ = std::make_exception_ptr(error);
+    return Status::end;
+  }
 
   void choose_stream() {
     AVFormatContext& context = *input_.context;
@@ -200,8 +221,9 @@ class Demuxer {
     start_known_ = stream_->start_time != AV_NOPTS_VALUE;
     start_ = start_known_ ? stream_->start_time : 0;
     if (stream_->codecpar->width <= 0 || stream_->codecpar->height <= 0)
-      throw Error{Errc::unsupported, "find video stream", name_,
-                  "the size of its pictures cannot be told: it may be damaged"};
+      throw make_error(
+          AVERROR_INVALIDDATA, "find video stream", name_,
+          "the size of its pictures cannot be told: it may be damaged, or a live one without a key frame yet");
   }
 
   /// The real frame rate: the one that all time stamps fit, unless the average is well below it (a variable rate).
@@ -300,6 +322,7 @@ class Demuxer {
   bool is_device_ = false;
   bool is_file_ = false;
   bool live_ = false;
+  MediaTime stall_{};  // FFmpegOptions::deadlines.stall, where it counts
   int damages_in_a_row_ = 0;
   bool last_is_cut_ = false;  // the packet that was read last
   bool damaged_end_ = false;

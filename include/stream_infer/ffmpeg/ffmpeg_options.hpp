@@ -1,12 +1,38 @@
 #pragma once
 
 #include "stream_infer/core/image.hpp"
+#include "stream_infer/core/media_time.hpp"
+#include "stream_infer/producer/back_off.hpp"
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace stream_infer {
+
+/// For how long a source on a network, or a device, is waited for, by the machine's own clock; 0 is for ever. Files, pipes
+/// and generated patterns have no deadlines. What runs out is an Error with std::errc::timed_out, and for a live source a
+/// reason to reconnect.
+struct Deadlines {
+  MediaTime connect{10'000'000'000};  ///< from the beginning until its streams are known
+  MediaTime first_frame{
+      10'000'000'000};  ///< live: from then on until a picture has been decoded; it may begin without a key frame
+  MediaTime stall{10'000'000'000};  ///< from one compressed picture to the next
+};
+
+/// What a source may make FFmpeg do. The defaults are for sources that may be hostile; each can be widened.
+struct Allowed {
+  /// FFmpeg's names of the protocols that may be used, as in "file,crypto"; empty takes those that go with the source's
+  /// own: "rtsp,rtp,tcp,udp" for rtsp://…
+  std::string protocols = {};
+  /// Whether playlists may be read from a file, and what they name be opened: "hls", "dash", "concat" and their like.
+  bool playlists_in_files = false;
+  /// Whether a playlist from one host may name others.
+  bool other_hosts = false;
+  std::int64_t pixels = std::int64_t{7680} * 4320;  ///< of the largest picture
+  int streams = 64;                                 ///< in one source
+};
 
 /// How FFmpegProducer opens a source and what its frames look like.
 struct FFmpegOptions {
@@ -15,8 +41,13 @@ struct FFmpegOptions {
   PixelFormat format = PixelFormat::bgr24;
   int threads = 0;     ///< decoding threads; 0 is one for each core
   bool rotate = true;  ///< turn pictures upright, as the container says
+  bool damaged =
+      false;  ///< keep the pixels of pictures that were decoded with errors; else their frames are left_out()
   /// FFmpeg's own options for the source, as on its command line: {{"framerate", "10"}}. Unknown ones are an error.
   std::vector<std::pair<std::string, std::string>> options = {};
+  Deadlines deadlines = {};
+  ReconnectPolicy reconnect = BackOff{};
+  Allowed allowed = {};
 };
 
 }  // namespace stream_infer

@@ -28,7 +28,7 @@ class FrameFilter {
           if (need == PictureNeed::unknown) ++overdue_;
           frame = pending_.pop_front();
           left_out = need == PictureNeed::not_needed;
-          if (left_out) frame = maker.without_pixels(frame.spec(), frame.time());
+          if (left_out) frame = maker.without_pixels(frame);
           return ReadStatus::frame;
         }
       } else if (ended_) {

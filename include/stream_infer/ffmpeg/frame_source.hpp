@@ -20,12 +20,14 @@
 #include "stream_infer/producer/producer.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace stream_infer::ffmpeg {
@@ -37,26 +39,24 @@ namespace stream_infer::ffmpeg {
 /// where the first picture that comes then proves it: an intra coded key frame with a time stamp of its own, at or before
 /// the position. A landing that proves nothing is tried again further back, and in the end from the start.
 class FrameSource {
+  using Clock = std::chrono::steady_clock;
+
  public:
   /// Opens the source. Pictures from `options.position` on will come, perhaps after some before it. \throws Error
   FrameSource(std::string source, const FFmpegOptions& settings, const OpenOptions& options)
-      : source_{std::move(source)}, settings_{settings}, stop_{options.stop}, frames_{settings} {
+      : source_{std::move(source)}, settings_{settings}, options_{options}, frames_{settings} {
     open();
-    const Orientation orientation = settings.rotate ? demuxer().orientation() : Orientation{};
-    info_ = demuxer().info(orientation);
-    const ImageSpec spec = frames_.set(orientation, info_);
+    info_ = demuxer().info(orientation());
+    const ImageSpec spec = frames_.set(orientation(), info_);
     if (stream_infer::detail::max(spec.width, spec.height) > FrameMaker::largest_side)
       throw Error{Errc::invalid_argument, "open", demuxer().name(),
                   "its pictures would become " + std::to_string(spec.width) + "x" + std::to_string(spec.height) +
                       ", more than 65535 pixels on a side: set both width and height"};
-    const bool planned = options.needs && plan(options);
-    if (options.needs && !planned) {
-      std::unique_ptr<PictureNeeds> needs = options.needs(info_);
-      if (demuxer().live() && needs->keeps_pace())
-        live_.reset(new LiveFilter{make_bitstream(*demuxer().stream().codecpar), std::move(needs)});
-      else
-        filter_.reset(new FrameFilter{std::move(needs)});
+    if (demuxer().live()) {
+      follow();
+      return;
     }
+    if (options.needs && !plan(options)) filter_.reset(new FrameFilter{options.needs(info_)});
     if (planned_) return;
     if (options.position > MediaTime{0} && demuxer().can_seek() && can_start_at_key_frames()) {
       landing_ = {.position = options.position, .active = true};
@@ -64,6 +64,15 @@ class FrameSource {
     }
   }
 
+  /// Opens a live source again. Its frames go on, with another epoch. \throws Error
+  void reopen() {
+    close();
+    open();
+    frames_.set(orientation(), demuxer().info(orientation()));
+    follow();
+  }
+
+  /// What was known of the source when it was opened first.
   [[nodiscard]] const SourceInfo& info() const { return info_; }
   [[nodiscard]] const std::shared_ptr<SourceCounters>& counters() const { return frames_.counters(); }
 
@@ -77,8 +86,20 @@ class FrameSource {
   /// Gives back demuxer and decoders. Nothing is to be read after it; info() and counters() stay.
   void close() noexcept {
     planned_.reset(nullptr);
+    filter_.reset(nullptr);
+    live_.reset(nullptr);
     opened_.reset(nullptr);
   }
+
+  /// Sets who hears, in read(), that a source that may keep it waiting does. \param self  outlives this
+  void on_stall(void (*listener)(void*), void* self) {
+    on_stall_ = listener;
+    stalling_ = self;
+    if (opened_) demuxer().on_stall(listener, self);
+  }
+
+  /// Whether a frame has been read since the source was opened last.
+  [[nodiscard]] bool has_begun() const { return has_begun_; }
 
   /// Whether the frame read last has no pixels, because nobody needs it.
   [[nodiscard]] bool left_out() const { return left_out_; }
@@ -103,6 +124,8 @@ class FrameSource {
           }
           landing_.active = false;
           stream_infer::detail::count(counters()->frames_decoded);
+          if (drops(*decoded_)) break;
+          has_begun_ = true;
           return ReadStatus::frame;
         case Decoder::Status::end:
           if (landing_.active) {
@@ -118,6 +141,26 @@ class FrameSource {
           break;
       }
     }
+  }
+
+  /// Whether a picture is not to be handed on: it has been decoded with errors, or, live, may have been.
+  [[nodiscard]] bool drops(const AVFrame& picture) const {
+    if (!is_damaged(picture)) return false;
+    stream_infer::detail::count(counters()->frames_damaged);
+    // Where MPEG-TS files are put one behind another, a picture is taken for incomplete that is not.
+    return !settings_.damaged && (info_.live || picture.decode_error_flags != 0);
+  }
+
+  [[nodiscard]] Orientation orientation() { return settings_.rotate ? demuxer().orientation() : Orientation{}; }
+
+  /// A live source has been opened: looks at it as far as somebody will.
+  void follow() {
+    if (!options_.needs) return;
+    std::unique_ptr<PictureNeeds> needs = options_.needs(info_);
+    if (needs->keeps_pace())
+      live_.reset(new LiveFilter{make_bitstream(*demuxer().stream().codecpar), std::move(needs)});
+    else
+      filter_.reset(new FrameFilter{std::move(needs)});
   }
 
   struct Opened {
@@ -176,7 +219,11 @@ class FrameSource {
 
   [[nodiscard]] ReadStatus read_planned(Frame& frame) {
     std::int64_t timestamp = 0;
-    const PlannedDecoder::Status status = planned_->next(*decoded_, timestamp);
+    PlannedDecoder::Status status = planned_->next(*decoded_, timestamp);
+    while (status == PlannedDecoder::Status::picture && drops(*decoded_)) {
+      planned_->give_up();  // what is needed was found out with this picture counted
+      status = planned_->next(*decoded_, timestamp);
+    }
     left_out_ = status == PlannedDecoder::Status::left_out;
     switch (status) {
       case PlannedDecoder::Status::picture: frame = frames_.make(demuxer(), *decoded_); return ReadStatus::frame;
@@ -194,7 +241,10 @@ class FrameSource {
   /// Opens the source, to be read from its start.
   void open() {
     opened_.reset(nullptr);
-    opened_.reset(new Opened{source_, settings_, stop_});
+    opened_.reset(new Opened{source_, settings_, options_.stop});
+    if (on_stall_ != nullptr) demuxer().on_stall(on_stall_, stalling_);
+    has_begun_ = false;
+    opened_at_ = Clock::now();
     const AVCodecID codec = demuxer().stream().codecpar->codec_id;
     // Other decoders give nothing, or refuse, until they can decode; these make up the pixels that they do not have.
     await_key_ = codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MPEG4;
@@ -214,6 +264,7 @@ class FrameSource {
     }
     ++packets_;
     stream_infer::detail::count(counters()->packets_read);
+    if (info_.live) attend_live();
     if (await_key_ && (packet_->flags & AV_PKT_FLAG_KEY) == 0) {
       const bool too_far =
           landing_.active && packet_->dts != AV_NOPTS_VALUE && demuxer().time_of(packet_->dts) > landing_.position;
@@ -228,6 +279,16 @@ class FrameSource {
     stream_infer::detail::count(counters()->packets_decoded);
     if (!decoder().send(packet_.get())) count_error();
     return true;
+  }
+
+  /// A packet of a live source has been read. \throws Error  if its first frame is overdue
+  void attend_live() {
+    frames_.note_arrival(packet_->pts != AV_NOPTS_VALUE ? packet_->pts : packet_->dts);
+    const MediaTime limit = settings_.deadlines.first_frame;
+    if (has_begun_ || limit == MediaTime{0} || Clock::now() - opened_at_ <= limit) return;
+    throw Error{std::make_error_code(std::errc::timed_out), "decode", demuxer().name(),
+                "no picture could be decoded in " + detail::seconds_text(limit) + ", of " + std::to_string(packets_) +
+                    " packets: no key frame? (FFmpegOptions::deadlines.first_frame)"};
   }
 
   /// The end: says whether it is the right one. \throws Error  if the source failed, or nothing could be decoded
@@ -288,7 +349,7 @@ class FrameSource {
 
   std::string source_;
   FFmpegOptions settings_;
-  std::stop_token stop_;
+  OpenOptions options_;
   Handle<Opened> opened_;
   SourceInfo info_;
   FrameMaker frames_;
@@ -299,6 +360,10 @@ class FrameSource {
   bool from_start_ = true;
   bool await_key_ = false;
   Landing landing_;
+  Clock::time_point opened_at_{};
+  bool has_begun_ = false;
+  void (*on_stall_)(void*) = nullptr;
+  void* stalling_ = nullptr;
   Handle<PlannedDecoder> planned_;
   bool left_out_ = false;
   Handle<FrameFilter> filter_;

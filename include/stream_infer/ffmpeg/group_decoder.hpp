@@ -33,7 +33,7 @@ class GroupDecoder {
   struct Limits {
     std::size_t packet_bytes = 8U << 20;   ///< of packets that wait to be decoded
     std::size_t wanted_bytes = 32U << 20;  ///< of the pictures that are wanted of a group apart
-    std::size_t kept_bytes = 8U << 20;    ///< of pictures that wait for those before them, for each helper
+    std::size_t kept_bytes = 8U << 20;     ///< of pictures that wait for those before them, for each helper
   };
 
   /// \param whole    the decoder for groups that are not apart

@@ -97,7 +97,7 @@ class LiveFilter {
     coming_.reset();
     frame = maker.make(demuxer, picture);
     left_out = !is_wanted(frame.time(), coming_at_.timestamp);
-    if (left_out) frame = maker.without_pixels(frame.spec(), frame.time());
+    if (left_out) frame = maker.without_pixels(frame);
     return ReadStatus::frame;
   }
 

@@ -114,6 +114,9 @@ class PlannedDecoder {
     return !planner_.gave_up();
   }
 
+  /// From here on decodes everything, as far as that is still possible.
+  void give_up() { planner_.give_up(); }
+
   /// How many packets have been read, or passed because nobody needs them.
   [[nodiscard]] std::uint64_t packets() const { return packets_; }
 

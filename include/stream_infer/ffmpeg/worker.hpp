@@ -51,6 +51,14 @@ class Worker {
     return task_->changed_.wait(lock, stop, [this] { return task_->done_; });
   }
 
+  /// The same, but not beyond `grace` after `deadline`; the largest time is never.
+  [[nodiscard]] bool wait_until(const std::stop_token& stop, std::chrono::steady_clock::time_point deadline,
+                                std::chrono::nanoseconds grace_after) {
+    if (deadline == std::chrono::steady_clock::time_point::max()) return wait(stop);
+    std::unique_lock lock{task_->mutex_};
+    return task_->changed_.wait_until(lock, stop, deadline + grace_after, [this] { return task_->done_; });
+  }
+
   static constexpr std::chrono::nanoseconds grace{80'000'000};
 
  private:

@@ -255,7 +255,8 @@ class Lane {
         algo_.run(Loaded::Shape::argument(window_));
         ran(begin);
       } else {
-        const Record<Value> record{last.time(), last.index(), name_, algo_.run(Loaded::Shape::argument(window_))};
+        const Record<Value> record{last.time(), last.index(), name_, algo_.run(Loaded::Shape::argument(window_)),
+                                   last.epoch()};
         ran(begin);
         if (std::string message = outlet.template collect<I>(record); !message.empty())
           edit([&](AlgoStats& stats) {
@@ -264,7 +265,7 @@ class Lane {
           });
       }
     } catch (...) {
-      RunError error{last.time(), last.index(), name_, {}, std::current_exception()};
+      RunError error{last.time(), last.index(), name_, {}, std::current_exception(), last.epoch()};
       edit([&](AlgoStats& stats) {
         ++stats.failures;
         stats.last_error = message_of(error.exception);

@@ -37,7 +37,7 @@ class Outlet {
       exporter_->collect(record);
       return {};
     } catch (...) {
-      return report(RunError{record.time, record.frame_index, record.algo, {}, std::current_exception()});
+      return report(RunError{record.time, record.frame_index, record.algo, {}, std::current_exception(), record.epoch});
     }
   }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "stream_infer/core/callback.hpp"
 #include "stream_infer/core/frame.hpp"
 #include "stream_infer/core/media_time.hpp"
 #include "stream_infer/core/redact.hpp"
@@ -24,31 +25,39 @@ namespace stream_infer::detail {
 /// What others may see of a play while it runs. Written by the thread that plays, read by any.
 class PlayMonitor {
  public:
+  /// Hears of every change but the first, on the thread that makes it. Not while a play is active.
+  void set_listener(Callback<void(const PlayStatus&)> listener) { listener_ = std::move(listener); }
+
   void begin(MediaTime start) {
     const std::lock_guard lock{mutex_};
     info_.reset();
-    error_.reset();
     source_counters_.reset();
     for (auto* count : {&seen, &played, &skipped_rate, &skipped_position, &skipped_tracker, &skipped_stopped})
       count->store(0, std::memory_order_relaxed);
     position.store(start.count(), std::memory_order_relaxed);
     set_rate(Rational{});
-    set_state(PlayState::opening);
+    set({.state = PlayState::connecting});
   }
 
   void opened(const SourceInfo& info, Rational rate, std::shared_ptr<const SourceCounters> counters) {
-    const std::lock_guard lock{mutex_};
-    info_ = info;
-    source_counters_ = std::move(counters);
-    set_rate(rate);
-    set_state(PlayState::playing);
+    {
+      const std::lock_guard lock{mutex_};
+      info_ = info;
+      source_counters_ = std::move(counters);
+      set_rate(rate);
+    }
+    change({.state = PlayState::playing});
   }
 
-  void finish(PlayState state, std::optional<Error> error = {}) {
-    const std::lock_guard lock{mutex_};
-    error_ = std::move(error);
-    set_state(state);
+  /// How the reader stands with its source.
+  void changed(const Connection& connection) {
+    change({.state = state_of(connection.state),
+            .error = connection.error,
+            .attempt = connection.attempt,
+            .next_attempt = connection.next_attempt});
   }
+
+  void finish(PlayState state, std::optional<Error> error = {}) { change({.state = state, .error = std::move(error)}); }
 
   [[nodiscard]] PlayState state() const { return state_.load(std::memory_order_acquire); }
 
@@ -59,7 +68,7 @@ class PlayMonitor {
 
   [[nodiscard]] PlayStatus status() const {
     const std::lock_guard lock{mutex_};
-    return {state(), error_};
+    return status_;
   }
 
   [[nodiscard]] std::optional<SourceInfo> info() const {
@@ -93,9 +102,32 @@ class PlayMonitor {
   std::atomic<std::int64_t> position{0};  ///< media time of the frame played last, in nanoseconds
 
  private:
-  void set_state(PlayState state) {
+  static PlayState state_of(Connection::State state) {
+    switch (state) {
+      case Connection::State::connecting: return PlayState::connecting;
+      case Connection::State::stalled: return PlayState::stalled;
+      case Connection::State::reconnecting: return PlayState::reconnecting;
+      case Connection::State::playing: break;
+    }
+    return PlayState::playing;
+  }
+
+  /// The caller holds mutex_.
+  void set(PlayStatus status) {
+    const PlayState state = status.state;
+    status_ = std::move(status);
     state_.store(state);  // seq_cst, for the waiters that notify_all() looks for
     state_.notify_all();
+  }
+
+  /// noexcept: what a listener throws has nowhere to go.
+  void change(const PlayStatus& status) noexcept {
+    const Callback<void(const PlayStatus&)> listener = listener_;  // by the end of a play another may have been set
+    {
+      const std::lock_guard lock{mutex_};
+      set(status);
+    }
+    if (listener) listener(status);
   }
 
   /// Both halves in one word, so that readers never see one of an old and one of a new rate.
@@ -108,9 +140,10 @@ class PlayMonitor {
 
   std::atomic<PlayState> state_{PlayState::idle};
   std::atomic<std::uint64_t> rate_{1};  // 0/1: unknown
-  mutable std::mutex mutex_;            // guards what follows; taken at a play's beginning and end, not per frame
+  Callback<void(const PlayStatus&)> listener_;
+  mutable std::mutex mutex_;  // guards what follows; not taken per frame
+  PlayStatus status_;
   std::optional<SourceInfo> info_;
-  std::optional<Error> error_;
   std::shared_ptr<const SourceCounters> source_counters_;
 };
 
@@ -124,7 +157,7 @@ class PlaySession {
     MediaTime position{};
     std::stop_token stop;
     std::optional<SamplingPlan> plan;  ///< what will be looked at; none: everything
-    PaceKeeper::Now now{};             ///< with a plan: when this is given, what comes too late may be left out
+    PaceKeeper::Now now{};             ///< realtime: with a plan, what comes too late may be left out
   };
 
   /// Opens the source. \throws Error
@@ -132,7 +165,7 @@ class PlaySession {
       : tracker_{&tracker},
         monitor_{&monitor},
         name_{redact(request.source)},
-        reader_{open(producer, request)},
+        reader_{open(producer, monitor, request)},
         info_{reader_.info()},
         selector_{request.fps, info_, request.position} {
     std::shared_ptr<const SourceCounters> counters;
@@ -192,9 +225,12 @@ class PlaySession {
     last_time_ = frame.time();
   }
 
-  static ReaderOf<P> open(P& producer, const Request& request) {
+  static ReaderOf<P> open(P& producer, PlayMonitor& monitor, const Request& request) {
     FrameSelector::check(request.fps, request.position, redact(request.source));
-    OpenOptions options{.position = FrameSelector::open_at(request.fps, request.position), .stop = request.stop};
+    OpenOptions options{.position = FrameSelector::open_at(request.fps, request.position),
+                        .stop = request.stop,
+                        .retry = static_cast<bool>(request.now),
+                        .on_connection = [&monitor](const Connection& change) { monitor.changed(change); }};
     if (request.plan)
       options.needs = [fps = request.fps, position = request.position, plan = *request.plan,
                        now = request.now](const SourceInfo& info) -> std::unique_ptr<PictureNeeds> {

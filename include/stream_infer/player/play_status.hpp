@@ -2,6 +2,7 @@
 
 #include "stream_infer/core/error.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <optional>
@@ -11,19 +12,23 @@
 namespace stream_infer {
 
 enum class PlayState : std::uint32_t {
-  idle,     ///< nothing has been played yet
-  opening,  ///< the source is being opened
-  playing,  ///< frames are being played
-  ended,    ///< the source has ended
-  stopped,  ///< stop() was called, or the play() loop was left
-  failed,   ///< the source could not be opened or failed for good: see PlayStatus::error
+  idle,          ///< nothing has been played yet
+  connecting,    ///< the source is being opened
+  playing,       ///< frames are being played
+  stalled,       ///< live: no frame has come for a while; the source has not been given up yet
+  reconnecting,  ///< live: the source is lost, or could not be opened, and will be tried again: see PlayStatus
+  ended,         ///< the source has ended
+  stopped,       ///< stop() was called, or the play() loop was left
+  failed,        ///< the source could not be opened or failed for good: see PlayStatus::error
 };
 
 [[nodiscard]] constexpr std::string_view to_string(PlayState state) {
   switch (state) {
     case PlayState::idle: return "idle";
-    case PlayState::opening: return "opening";
+    case PlayState::connecting: return "connecting";
     case PlayState::playing: return "playing";
+    case PlayState::stalled: return "stalled";
+    case PlayState::reconnecting: return "reconnecting";
     case PlayState::ended: return "ended";
     case PlayState::stopped: return "stopped";
     case PlayState::failed: return "failed";
@@ -32,27 +37,15 @@ enum class PlayState : std::uint32_t {
 }
 
 [[nodiscard]] constexpr bool is_active(PlayState state) {
-  return state == PlayState::opening || state == PlayState::playing;
+  return state >= PlayState::connecting && state <= PlayState::reconnecting;
 }
 
 /// How a play stands.
 struct PlayStatus {
   PlayState state = PlayState::idle;
-  std::optional<Error> error = {};  ///< why it failed
+  std::optional<Error> error = {};                       ///< why it failed, or why it reconnects
+  std::uint32_t attempt = 0;                             ///< reconnecting: how often in a row, from 1
+  std::chrono::steady_clock::time_point next_attempt{};  ///< reconnecting: when it will be tried again
 };
 
-namespace detail {
-
-/// The exception that is being handled, as an Error that names `step` and `source`.
-[[nodiscard]] inline Error current_error(std::string_view step, const std::string& source) {
-  try {
-    throw;
-  } catch (const Error& error) {
-    return error;
-  } catch (...) {
-    return Error{Errc::producer_failed, step, source, message_of(std::current_exception())};
-  }
-}
-
-}  // namespace detail
 }  // namespace stream_infer

@@ -39,6 +39,8 @@ class Player {
   /// Called on the playing thread after each played frame, with the play's stop token. It must be quick.
   using OnFrame = Callback<void(const Frame&, const std::stop_token&)>;
 
+  using OnStatus = Callback<void(const PlayStatus&)>;
+
   /// Opens nothing yet. \param source  what the producer opens: a file, URL, device or pattern
   Player(P& producer, Tracker& tracker, std::string source = {}, C clock = C{})
       : producer_{&producer}, tracker_{&tracker}, source_{std::move(source)}, clock_{std::move(clock)} {}
@@ -56,6 +58,7 @@ class Player {
                            std::optional<SamplingPlan> plan = {}) {
     const std::lock_guard lock{thread_mutex_};
     const std::stop_token stop = begin(position);
+    const PlayingHere here{playing_thread_};  // a listener may call stop()
     try {
       return Range{
           std::make_unique<Session>(*producer_, *tracker_, monitor_,
@@ -101,6 +104,15 @@ class Player {
     const std::lock_guard lock{thread_mutex_};  // no other play can begin from here on
     request_stop();                             // of a play that began since we asked
     if (thread_.joinable()) thread_.join();
+  }
+
+  /// Sets who hears of every change of status() but the first, `connecting`: on the playing thread, or in play() on the
+  /// caller's. It must be quick and must not throw; it may call stop(). \throws Error  if a play is active
+  void on_status(OnStatus listener) {
+    const std::lock_guard lock{thread_mutex_};
+    if (is_active())
+      throw Error{Errc::busy, "on_status", redact(source_), "this Player plays already: stop() it first"};
+    monitor_.set_listener(std::move(listener));
   }
 
   /// Blocks until no play is active. Any thread but the playing one.
@@ -157,6 +169,16 @@ class Player {
     std::optional<MediaTime> origin_{};  // Pacer::origin()
   };
 
+  struct PlayingHere {
+    explicit PlayingHere(std::atomic<std::thread::id>& which) : thread{which} {
+      thread.store(std::this_thread::get_id());
+    }
+    PlayingHere(const PlayingHere&) = delete;
+    PlayingHere& operator=(const PlayingHere&) = delete;
+    ~PlayingHere() { thread.store(std::thread::id{}); }
+    std::atomic<std::thread::id>& thread;
+  };
+
   /// Asks the latest play to end.
   void request_stop() {
     const std::lock_guard lock{stop_mutex_};
@@ -188,7 +210,7 @@ class Player {
 
   void run_realtime(const typename Session::Request& request, MediaClock& media, const OnFrame& on_frame) {
     const std::stop_token& stop = request.stop;
-    playing_thread_.store(std::this_thread::get_id());
+    const PlayingHere here{playing_thread_};
     try {
       Session session{*producer_, *tracker_, monitor_, request};
       const ReadStatus last = play_all(session, stop, media, on_frame);
@@ -198,7 +220,6 @@ class Player {
     }
     media.set({});
     clock_.end_work();
-    playing_thread_.store(std::thread::id{});
     tracker_->interrupt();
   }
 

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "stream_infer/core/callback.hpp"
+#include "stream_infer/core/error.hpp"
 #include "stream_infer/core/frame.hpp"
 #include "stream_infer/core/media_time.hpp"
 #include "stream_infer/core/stats.hpp"
 
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -67,6 +69,21 @@ class PictureNeeds {
   [[nodiscard]] virtual std::size_t reach() const { return 0; }
 };
 
+/// How a reader stands with a source that may be lost and found again.
+struct Connection {
+  enum class State : std::uint8_t {
+    connecting,    ///< it is being opened, for the first time or again
+    playing,       ///< frames come
+    stalled,       ///< none has come for a while; it has not been given up yet
+    reconnecting,  ///< it is lost, or could not be opened, and will be opened again after a pause
+  };
+
+  State state = State::connecting;
+  std::uint32_t attempt = 0;                             ///< reconnecting: how often in a row, from 1
+  std::chrono::steady_clock::time_point next_attempt{};  ///< reconnecting: when the pause ends
+  std::optional<Error> error = {};                       ///< reconnecting: why
+};
+
 /// How a play wants its source opened.
 struct OpenOptions {
   MediaTime position{};    ///< where the play starts; a reader may start at any frame at or before it
@@ -74,6 +91,10 @@ struct OpenOptions {
   /// What will be looked at; if empty, everything. A reader may leave the pixels of other pictures out: it gives their
   /// frames all the same. It may also not care. Called on any thread.
   Callback<std::unique_ptr<PictureNeeds>(const SourceInfo&)> needs{};
+  /// Whether open() shall wait for a live source that cannot be opened yet, for as long as there is hope.
+  bool retry = false;
+  /// Hears of each change, on the thread that calls open() and read().
+  Callback<void(const Connection&)> on_connection{};
 };
 
 /// What read() came to. The end of a stream is a value, not an exception.
