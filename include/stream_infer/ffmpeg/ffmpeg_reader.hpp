@@ -90,12 +90,12 @@ class FFmpegReader {
             batch.status = source.read(batch.frames[batch.count]);
             if (batch.status == ReadStatus::frame) ++batch.count;
           } while (batch.status == ReadStatus::frame && source.left_out() && batch.count < most);
+          if (live && batch.status == ReadStatus::frame) come_back(batch);
         } catch (...) {
           batch.status = ReadStatus::end;
           batch.error = std::current_exception();
         }
         if (own_stop.stop_requested()) return false;  // what fails because of the stop has not failed
-        if (live && batch.status == ReadStatus::frame) come_back(batch);
         if (live && batch.status == ReadStatus::end && reconnect(batch)) return true;
         more = batch.status == ReadStatus::frame;
         if (!queue.push(std::move(batch))) return false;
@@ -130,8 +130,9 @@ class FFmpegReader {
           source.reopen();
           return true;
         } catch (...) {
-          error = detail::current_error("open", {});
+          error = detail::current_error("open", name);
         }
+        if (own_stop.stop_requested()) return false;  // the policy may be gone
       }
     } catch (...) {  // no memory, or a policy that throws
       batch.error = std::current_exception();
