@@ -36,7 +36,8 @@ class PlayMonitor {
       count->store(0, std::memory_order_relaxed);
     position.store(start.count(), std::memory_order_relaxed);
     set_rate(Rational{});
-    set({.state = PlayState::connecting});
+    status_ = {.state = PlayState::connecting};
+    publish(PlayState::connecting);
   }
 
   void opened(const SourceInfo& info, Rational rate, std::shared_ptr<const SourceCounters> counters) {
@@ -112,22 +113,19 @@ class PlayMonitor {
     return PlayState::playing;
   }
 
-  /// The caller holds mutex_.
-  void set(PlayStatus status) {
-    const PlayState state = status.state;
-    status_ = std::move(status);
+  void publish(PlayState state) {
     state_.store(state);  // seq_cst, for the waiters that notify_all() looks for
     state_.notify_all();
   }
 
-  /// noexcept: what a listener throws has nowhere to go.
+  /// The listener first: who waits for the end may let go of it then. noexcept: what it throws has nowhere to go.
   void change(const PlayStatus& status) noexcept {
-    const Callback<void(const PlayStatus&)> listener = listener_;  // by the end of a play another may have been set
     {
       const std::lock_guard lock{mutex_};
-      set(status);
+      status_ = status;
     }
-    if (listener) listener(status);
+    if (listener_) listener_(status);
+    publish(status.state);
   }
 
   /// Both halves in one word, so that readers never see one of an old and one of a new rate.

@@ -107,7 +107,7 @@ class Player {
   }
 
   /// Sets who hears of every change of status() but the first, `connecting`: on the playing thread, or in play() on the
-  /// caller's. It must be quick and must not throw; it may call stop(). \throws Error  if a play is active
+  /// caller's. It must be quick and must not throw; it may call stop(). The play is active until it has returned. \throws Error  if a play is active
   void on_status(OnStatus listener) {
     const std::lock_guard lock{thread_mutex_};
     if (is_active())
