@@ -5,6 +5,7 @@
 #include "stream_infer/tracker/frame_tracker.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
+#include "support/fault_row.hpp"
 #include "support/runs.hpp"
 #include "support/scripted_producer.hpp"
 #include "support/stopwatch.hpp"
@@ -105,6 +106,7 @@ const auto both_modes = {si::Mode::offline, si::Mode::realtime};
 
 TEST_CASE("An algorithm that throws costs that run alone; it is counted, and handed to on_error",
           "[inference][faults]") {
+  si::test::FaultRow row_46{46, "an algorithm throws", "only its run is lost"};
   const si::Mode mode = GENERATE(from_range(both_modes));
   Witness exporter;
   exporter.throws_in_on_error = GENERATE(false, true);
@@ -125,6 +127,7 @@ TEST_CASE("An algorithm that throws costs that run alone; it is counted, and han
   CHECK(reason_of(first.exception) == "no memory on the device");
   CHECK(exporter.errors[1].message == "infer 'head': not supported");
   CHECK(reason_of(exporter.errors[2].exception) == "42");
+  row_46.happened("counted in failures, handed to on_error; all other runs were made");
 }
 
 TEST_CASE("Without on_error failures are counted all the same", "[inference][faults]") {

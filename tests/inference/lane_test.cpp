@@ -239,7 +239,7 @@ TEST_CASE("A lane starts over with each play, and goes on counting", "[lane]") {
   CHECK(f.run_indices() == Indices{9, 4});
   f.check(3, 2, {.busy = 1});
 
-  f.lane.reset_stats();
+  f.lane.reset_stats({});
   f.check(0, 0, {});
   CHECK(f.lane.stats().name == "a");
   f.play_to(9);

@@ -3,8 +3,10 @@
 #include "stream_infer/core/media_time.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -103,6 +105,21 @@ struct Misses {
   friend bool operator==(const Misses&, const Misses&) = default;
 };
 
+/// How old the newest frame of a window was when its run began: since its compressed picture came from a live source.
+struct FrameAges {
+  std::uint64_t count = 0;  ///< runs on frames of a live source
+  MediaTime median{};
+  MediaTime p99{};  ///< 99 % were not older
+  MediaTime longest{};
+};
+
+/// A call of run() that has not returned yet.
+struct Running {
+  std::uint64_t frame_index = 0;  ///< of the last frame of its window
+  MediaTime time{};               ///< likewise
+  std::chrono::steady_clock::time_point since{};
+};
+
 /// What became of one algorithm's dues. `dues == runs + failures + missed.total()` at every end.
 struct AlgoStats {
   std::string name{};
@@ -113,7 +130,10 @@ struct AlgoStats {
   std::uint64_t export_failures = 0;  ///< of the runs, those whose record the exporter threw at
   MediaTime run_time{};               ///< wall time spent in run(), summed
   MediaTime longest_run{};            ///< the longest of them
-  std::string last_error{};           ///< what the latest failure said
+  std::uint64_t slow_runs = 0;        ///< of those that returned or threw, longer than StartOptions::run_limit
+  FrameAges ages{};
+  std::optional<Running> running{};  ///< now
+  std::string last_error{};          ///< what the latest failure said
 
   [[nodiscard]] bool adds_up() const { return dues == runs + failures + missed.total(); }
 };
@@ -136,6 +156,10 @@ inline std::ostream& operator<<(std::ostream& out, const AlgoStats& algo) {
   detail::print_count(out, algo.missed.overwritten, "missed as overwritten");
   detail::print_count(out, algo.missed.left_out, "missed as left out");
   detail::print_count(out, algo.export_failures, "not exported");
+  detail::print_count(out, algo.slow_runs, "over the run limit");
+  if (algo.ages.count != 0)
+    out << ", on frames " << algo.ages.median.count() / 1'000'000 << '/' << algo.ages.p99.count() / 1'000'000 << '/'
+        << algo.ages.longest.count() / 1'000'000 << " ms old (median, 99 %, oldest)";
   if (!algo.last_error.empty()) out << " (last error: " << algo.last_error << ')';
   return out;
 }

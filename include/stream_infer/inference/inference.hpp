@@ -13,6 +13,7 @@
 #include "stream_infer/inference/latest_records.hpp"
 #include "stream_infer/inference/outlet.hpp"
 #include "stream_infer/inference/run_report.hpp"
+#include "stream_infer/inference/run_watch.hpp"
 #include "stream_infer/inference/start_options.hpp"
 #include "stream_infer/player/play_status.hpp"
 #include "stream_infer/producer/producer.hpp"
@@ -93,7 +94,9 @@ class Inference {
   RunReport start(PlayerT& player, const StartOptions& options = {}) {
     check(player);
     const auto begin = std::chrono::steady_clock::now();
-    lanes_.for_each([]<std::size_t I>(auto& lane) { lane.reset_stats(); });
+    if (options.run_limit < MediaTime{0})
+      throw Error{Errc::invalid_argument, "start", player.source(), "the run_limit must not be negative"};
+    lanes_.for_each([&]<std::size_t I>(auto& lane) { lane.reset_stats(options.run_limit); });
     outlet_.begin_run();
     process_skipped_ = 0;
     const auto conclude = [&] {
@@ -110,6 +113,11 @@ class Inference {
       if (options.on_progress) tell(options, player, begin, true);
     };
     try {
+      using Watch = detail::RunWatch<decltype(lanes_)>;
+      std::optional<Watch> watch;
+      if (options.on_slow_run)
+        watch.emplace(lanes_, options.run_limit, options.on_slow_run,
+                      [&player] { return player.stop_requested() || !player.is_active(); });
       if (options.mode == Mode::offline)
         run_offline(player, options, begin);
       else

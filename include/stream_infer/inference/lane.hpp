@@ -1,6 +1,7 @@
 #pragma once
 
 #include "stream_infer/algo/load_algo.hpp"
+#include "stream_infer/core/duration_histogram.hpp"
 #include "stream_infer/core/error.hpp"
 #include "stream_infer/core/frame.hpp"
 #include "stream_infer/core/min_max.hpp"
@@ -14,6 +15,7 @@
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -102,12 +104,22 @@ class Lane {
   /// The counts so far. Any thread.
   [[nodiscard]] AlgoStats stats() const {
     const std::lock_guard lock{stats_mutex_};
-    return stats_;
+    AlgoStats stats = stats_;
+    stats.ages = {ages_.count(), ages_.quantile(0.5), ages_.quantile(0.99), ages_.longest()};
+    return stats;
   }
-  void reset_stats() {
-    edit([this](AlgoStats& stats) {
+  /// What run() is working on now. Any thread.
+  [[nodiscard]] std::optional<Running> running() const {
+    const std::lock_guard lock{stats_mutex_};
+    return stats_.running;
+  }
+  /// \param run_limit  what lasts longer is counted as slow; 0: nothing is
+  void reset_stats(MediaTime run_limit) {
+    edit([&](AlgoStats& stats) {
       stats = AlgoStats{};
       stats.name = std::string{name_.view()};
+      ages_ = {};
+      run_limit_ = run_limit;
     });
   }
 
@@ -250,6 +262,10 @@ class Lane {
   template <std::size_t I, class Outlet>
   void run(const Frame& last, Outlet& outlet) {
     const auto begin = std::chrono::steady_clock::now();
+    edit([&](AlgoStats& stats) {
+      stats.running = Running{last.index(), last.time(), begin};
+      if (const auto arrived = last.arrived()) ages_.add(begin - *arrived);
+    });
     try {
       if constexpr (std::is_void_v<Value>) {
         algo_.run(Loaded::Shape::argument(window_));
@@ -269,6 +285,7 @@ class Lane {
       edit([&](AlgoStats& stats) {
         ++stats.failures;
         stats.last_error = message_of(error.exception);
+        end_run(stats, std::chrono::steady_clock::now() - begin);
       });
       outlet.fail(std::move(error));
     }
@@ -276,11 +293,17 @@ class Lane {
 
   void ran(std::chrono::steady_clock::time_point begin) {
     const MediaTime took = std::chrono::steady_clock::now() - begin;
-    edit([took](AlgoStats& stats) {
+    edit([&](AlgoStats& stats) {
       ++stats.runs;
       stats.run_time += took;
       stats.longest_run = detail::max(stats.longest_run, took);
+      end_run(stats, took);
     });
+  }
+
+  void end_run(AlgoStats& stats, MediaTime took) const {
+    stats.running.reset();
+    if (run_limit_ > MediaTime{0} && took > run_limit_) ++stats.slow_runs;
   }
 
   Name name_;
@@ -293,8 +316,10 @@ class Lane {
   std::uint64_t next_ = 0;       // the first frame not yet looked at
   std::uint64_t accounted_ = 0;  // dues of the play that have been counted
 
-  mutable std::mutex stats_mutex_;
-  AlgoStats stats_;
+  mutable std::mutex stats_mutex_;  // guards what follows
+  AlgoStats stats_;                 // without its ages
+  DurationHistogram ages_;
+  MediaTime run_limit_{};
 };
 
 }  // namespace stream_infer::detail

@@ -106,6 +106,12 @@ class Player {
     if (thread_.joinable()) thread_.join();
   }
 
+  /// Whether the latest play has been asked to end. Any thread.
+  [[nodiscard]] bool stop_requested() const {
+    const std::lock_guard lock{stop_mutex_};
+    return stop_source_.stop_requested();
+  }
+
   /// Sets who hears of every change of status() but the first, `connecting`: on the playing thread, or in play() on the
   /// caller's. It must be quick and must not throw; it may call stop(). The play is active until it has returned. \throws Error  if a play is active
   void on_status(OnStatus listener) {
@@ -246,7 +252,7 @@ class Player {
   detail::PlayMonitor monitor_;
 
   // Taken at the beginning and end of a play, never per frame.
-  std::mutex stop_mutex_;  // guards stop_source_
+  mutable std::mutex stop_mutex_;  // guards stop_source_
   std::stop_source stop_source_;
   std::mutex thread_mutex_;  // guards thread_
   std::thread thread_;
