@@ -2,7 +2,7 @@
 
 # What it takes to build with the library.
 build_packages=(g++ cmake ninja-build pkg-config ffmpeg
-                libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavdevice-dev)
+                libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavdevice-dev libavfilter-dev)
 
 # install_packages PACKAGE…: installs those that are missing. Without apt-get it says what must be there and goes on.
 install_packages() {

@@ -4,14 +4,14 @@
 find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND)
   pkg_check_modules(stream_infer_ffmpeg IMPORTED_TARGET  # FFmpeg 4.4 and later
-                    libavformat>=58.76 libavcodec>=58.134 libavutil>=56.70 libswscale>=5.9 libavdevice>=58.13)
+                    libavformat>=58.76 libavcodec>=58.134 libavutil>=56.70 libswscale>=5.9 libavdevice>=58.13 libavfilter>=7.110)
 endif()
 
 set(stream_infer_ffmpeg_HELP [[
 stream_infer needs pkg-config and FFmpeg 4.4 or later with its development files:
-libavformat, libavcodec, libavutil, libswscale, libavdevice. Install them with
+libavformat, libavcodec, libavutil, libswscale, libavdevice, libavfilter. Install them with
 
-  apt-get install pkg-config libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavdevice-dev
+  apt-get install pkg-config libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavdevice-dev libavfilter-dev
   pacman -S pkgconf ffmpeg
   brew install pkg-config ffmpeg
 

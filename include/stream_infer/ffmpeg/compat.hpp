@@ -5,6 +5,9 @@
 extern "C" {
 #include <libavcodec/avcodec.h>
 #include <libavdevice/avdevice.h>
+#include <libavfilter/avfilter.h>
+#include <libavfilter/buffersink.h>
+#include <libavfilter/buffersrc.h>
 #include <libavformat/avformat.h>
 #include <libavutil/avstring.h>
 #include <libavutil/avutil.h>
@@ -75,5 +78,8 @@ using Codec = std::remove_pointer_t<decltype(avcodec_find_decoder(AV_CODEC_ID_NO
   return stream.index_entries[i];
 #endif
 }
+
+/// RTSP's option for how long a server may say nothing. Before FFmpeg 5 its `timeout` meant to listen.
+inline constexpr const char* rtsp_timeout = LIBAVFORMAT_VERSION_MAJOR >= 59 ? "timeout" : "stimeout";
 
 }  // namespace stream_infer::ffmpeg::compat

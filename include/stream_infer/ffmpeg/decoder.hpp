@@ -24,11 +24,13 @@ class Decoder {
   /// \param stream   what it says now is what counts: the decoder may be on another thread than the demuxer
   /// \param threads  decoding threads; 0 is one for each core
   /// \param name     the source, redacted, for errors
+  /// \param prompt   no picture waits for later ones to be decoded: threads share a picture, where its slices let them
   /// \throws Error   if this FFmpeg has no decoder for the stream
-  Decoder(const AVStream& stream, int threads, std::string name)
+  Decoder(const AVStream& stream, int threads, std::string name, bool prompt = false)
       : parameters_{detail::not_null(avcodec_parameters_alloc())},
         time_base_{stream.time_base},
         threads_{threads},
+        prompt_{prompt},
         name_{std::move(name)} {
     if (avcodec_parameters_copy(parameters_.get(), stream.codecpar) < 0) throw std::bad_alloc{};
     open();
@@ -102,7 +104,7 @@ class Decoder {
       throw make_error(code, "open decoder", name_, codec_name);
     context_->pkt_timebase = time_base_;
     context_->thread_count = threads_;
-    context_->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
+    context_->thread_type = prompt_ ? FF_THREAD_SLICE : FF_THREAD_FRAME | FF_THREAD_SLICE;
     context_->flags |= AV_CODEC_FLAG_UNALIGNED;  // else a picture that is cropped on its left would come out too wide
     if (const int code = avcodec_open2(context_.get(), codec, nullptr); code < 0)
       throw make_error(code, "open decoder", name_, codec_name);
@@ -123,6 +125,7 @@ class Decoder {
   UniqueParameters parameters_;
   AVRational time_base_;
   int threads_;
+  bool prompt_;
   std::string name_;
   UniqueCodecContext context_;
   bool damaged_ = false;  // something could not be decoded as it was coded

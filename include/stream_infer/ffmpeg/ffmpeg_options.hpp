@@ -39,8 +39,12 @@ struct FFmpegOptions {
   int width = 0;   ///< of the frames, in pixels; 0 is the source's, or follows `height` in its proportion
   int height = 0;  ///< likewise
   PixelFormat format = PixelFormat::bgr24;
-  int threads = 0;     ///< decoding threads; 0 is one for each core
+  /// Decoding threads; 0 is one for each core. Live, each but the first delays pictures by one, so that 0 is as few as should do: one
+  /// for 1920x1080 at 30 frames a second.
+  int threads = 0;
   bool rotate = true;  ///< turn pictures upright, as the container says
+  /// Make whole pictures of interlaced ones (FFmpeg's bwdif). Then every picture is decoded, and live comes a picture later.
+  bool deinterlace = false;
   bool damaged =
       false;  ///< keep the pixels of pictures that were decoded with errors; else their frames are left_out()
   /// FFmpeg's own options for the source, as on its command line: {{"framerate", "10"}}. Unknown ones are an error.

@@ -6,6 +6,7 @@
 #include "stream_infer/core/stats.hpp"
 #include "stream_infer/ffmpeg/bitstream.hpp"
 #include "stream_infer/ffmpeg/decoder.hpp"
+#include "stream_infer/ffmpeg/deinterlacer.hpp"
 #include "stream_infer/ffmpeg/demuxer.hpp"
 #include "stream_infer/ffmpeg/describe_packet.hpp"
 #include "stream_infer/ffmpeg/ffmpeg_options.hpp"
@@ -56,9 +57,12 @@ class FrameSource {
       follow();
       return;
     }
-    if (options.needs && !plan(options)) filter_.reset(new FrameFilter{options.needs(info_)});
+    if (options.needs && (settings_.deinterlace || !plan(options)))
+      filter_.reset(new FrameFilter{options.needs(info_)});
     if (planned_) return;
-    if (options.position > MediaTime{0} && demuxer().can_seek() && can_start_at_key_frames()) {
+    // What is deinterlaced looks at pictures before it, too: it is read from the start.
+    const bool may_land = !settings_.deinterlace && can_start_at_key_frames();
+    if (options.position > MediaTime{0} && demuxer().can_seek() && may_land) {
       landing_ = {.position = options.position, .active = true};
       land();
     }
@@ -88,6 +92,7 @@ class FrameSource {
     planned_.reset(nullptr);
     filter_.reset(nullptr);
     live_.reset(nullptr);
+    deinterlacer_.reset(nullptr);
     opened_.reset(nullptr);
   }
 
@@ -115,6 +120,11 @@ class FrameSource {
 
   /// Decodes the next picture. Nothing if one that was left out comes first.
   [[nodiscard]] std::optional<ReadStatus> decode() {
+    if (!deinterlacer_) return decode_as_coded();
+    return deinterlacer_->next(*decoded_, [this] { return decode_as_coded(); });
+  }
+
+  [[nodiscard]] std::optional<ReadStatus> decode_as_coded() {
     for (;;) {
       switch (decoder().receive(*decoded_)) {
         case Decoder::Status::frame:
@@ -158,17 +168,32 @@ class FrameSource {
     if (!options_.needs) return;
     std::unique_ptr<PictureNeeds> needs = options_.needs(info_);
     if (needs->keeps_pace())
-      live_.reset(new LiveFilter{make_bitstream(*demuxer().stream().codecpar), std::move(needs)});
+      live_.reset(
+          new LiveFilter{settings_.deinterlace ? Handle<Bitstream>{} : make_bitstream(*demuxer().stream().codecpar),
+                         std::move(needs)});
     else
       filter_.reset(new FrameFilter{std::move(needs)});
   }
 
   struct Opened {
     Opened(const std::string& source, const FFmpegOptions& settings, const std::stop_token& stop)
-        : demuxer{source, settings, stop}, decoder{demuxer.stream(), settings.threads, demuxer.name()} {}
+        : demuxer{source, settings, stop},
+          threads{settings.threads == 0 && demuxer.live() ? fewest_threads(demuxer.stream()) : settings.threads},
+          decoder{demuxer.stream(), threads == 1 ? settings.threads : threads, demuxer.name(),
+                  demuxer.live() && threads == 1} {}
     Demuxer demuxer;
+    int threads;
     Decoder decoder;
   };
+
+  /// How many threads keep pace with a live stream that comes in pictures of one slice.
+  [[nodiscard]] static int fewest_threads(const AVStream& stream) {
+    constexpr double pixels_each = 1920.0 * 1088 * 30;  // a second; half of what a core of a small machine does
+    const AVRational told = stream.avg_frame_rate;
+    const double rate = told.num > 0 && told.den > 0 ? stream_infer::detail::clamp(av_q2d(told), 1.0, 240.0) : 30.0;
+    const double pixels = static_cast<double>(stream.codecpar->width) * stream.codecpar->height * rate;
+    return static_cast<int>(stream_infer::detail::clamp(pixels / pixels_each + 0.99, 1.0, 16.0));
+  }
 
   /// A seek whose first picture has not come yet.
   struct Landing {
@@ -243,6 +268,7 @@ class FrameSource {
     opened_.reset(nullptr);
     opened_.reset(new Opened{source_, settings_, options_.stop});
     if (on_stall_ != nullptr) demuxer().on_stall(on_stall_, stalling_);
+    if (settings_.deinterlace) deinterlacer_.reset(new Deinterlacer{demuxer().name()});
     has_begun_ = false;
     opened_at_ = Clock::now();
     const AVCodecID codec = demuxer().stream().codecpar->codec_id;
@@ -296,7 +322,7 @@ class FrameSource {
     if (demuxer().failure()) std::rethrow_exception(demuxer().take_failure());
     if (demuxer().is_truncated(from_start_ ? std::optional{packets_} : std::nullopt))
       counters()->truncated.store(true, std::memory_order_relaxed);
-    if (frames_.made_any() || packets_ == 0) return;
+    if (frames_.made_any() || has_begun_ || packets_ == 0) return;
     const int code = decoder().last_error() != 0 ? decoder().last_error() : AVERROR_INVALIDDATA;
     throw make_error(code, "decode", demuxer().name(), "not one of its pictures could be decoded");
   }
@@ -356,6 +382,7 @@ class FrameSource {
 
   Packet packet_;
   UniqueFrame decoded_ = make_frame();
+  Handle<Deinterlacer> deinterlacer_;
   std::uint64_t packets_ = 0;  // read since the start or the seek
   bool from_start_ = true;
   bool await_key_ = false;

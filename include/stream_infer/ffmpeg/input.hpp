@@ -123,6 +123,20 @@ inline void restrict_to_allowed(Dictionary& dictionary, const Address& address, 
   if (!allowed.playlists_in_files || scheme != "file") dictionary.set("format_whitelist", formats_for(scheme).c_str());
 }
 
+/// What FFmpeg's own defaults would do worse. What the user says in FFmpegOptions::options comes later, and counts.
+inline void set_defaults(Dictionary& dictionary, const Address& address, const FFmpegOptions& options) {
+  const std::string_view scheme = scheme_of(address.url);
+  if (address.device != nullptr || (scheme != "rtsp" && scheme != "rtsps")) return;
+  std::string_view transport;
+  for (const auto& [key, value] : options.options)
+    if (key == "rtsp_transport") transport = value;
+  // Over TCP no packet is lost, and firewalls let it through; UDP is for servers that refuse TCP.
+  if (transport.empty()) dictionary.set("rtsp_flags", "prefer_tcp");
+  // UDP first: FFmpeg turns to TCP when nothing has come for so long, in microseconds.
+  if (transport.find("udp") != transport.npos && transport.find("tcp") != transport.npos)
+    dictionary.set(compat::rtsp_timeout, "5000000");
+}
+
 /// The size of a stream's pictures where no decoder that may not make large ones could tell it: one is asked for its first
 /// packet, and how large a picture it would make. What has been read is lost.
 [[nodiscard]] inline std::pair<int, int> ask_for_size(AVFormatContext& context, const AVStream& stream) {
@@ -203,6 +217,7 @@ inline void open_now(Input& input, Interrupt& interrupt, Gate& gate, const std::
   }
   Dictionary dictionary;
   restrict_to_allowed(dictionary, address, options.allowed);
+  set_defaults(dictionary, address, options);
   for (const auto& [key, value] : options.options) dictionary.set(key.c_str(), value.c_str());
 
   AVFormatContext* context = avformat_alloc_context();
