@@ -4,6 +4,7 @@
 
 #include "ffmpeg/reference.hpp"
 #include "support/catch.hpp"
+#include "support/fault_row.hpp"
 #include "support/random.hpp"
 
 #include <algorithm>
@@ -140,6 +141,7 @@ TEST_CASE("Pictures of every kind and size become what swscale makes of them", "
 }
 
 TEST_CASE("Nothing outside a picture is seen in the image", "[ffmpeg][converter]") {
+  test::FaultRow row_33{33, "odd sizes, under ASan", "exact edges"};
   // Every format of FFmpeg but raw camera mosaics, with the bytes around the picture once all 0 and once all 1.
   int formats = 0;
   for (const AVPixFmtDescriptor* layout = nullptr; (layout = av_pix_fmt_desc_next(layout)) != nullptr;) {
@@ -174,6 +176,7 @@ TEST_CASE("Nothing outside a picture is seen in the image", "[ffmpeg][converter]
     }
   }
   CHECK(formats > 100);
+  row_33.happened("nothing beyond an edge was read or seen");
 }
 
 TEST_CASE("The channels are where their names say", "[ffmpeg][converter]") {
@@ -198,6 +201,7 @@ TEST_CASE("The channels are where their names say", "[ffmpeg][converter]") {
 }
 
 TEST_CASE("Colours follow the picture's own matrix and range", "[ffmpeg][converter]") {
+  test::FaultRow row_35{35, "BT.601, BT.709, BT.2020, 8 and 10 bits, both ranges", "right matrix or a warning"};
   struct Colours {
     AVColorSpace space;
     double red, blue;  // their weights in luma
@@ -230,6 +234,7 @@ TEST_CASE("Colours follow the picture's own matrix and range", "[ffmpeg][convert
       CHECK(std::abs(gray.view().row(7)[10] - luma) <= 2);
     }
   }
+  row_35.happened("the picture's own matrix");
 }
 
 TEST_CASE("A converter notices when the picture changes its kind", "[ffmpeg][converter]") {
@@ -276,6 +281,7 @@ TEST_CASE("The palette of a picture is used", "[ffmpeg][converter]") {
 }
 
 TEST_CASE("Alpha is kept where there is a place for it, and else left out", "[ffmpeg][converter]") {
+  test::FaultRow row_34{34, "pictures with alpha", "documented"};
   const UniqueFrame from = make_picture(8, 4, AV_PIX_FMT_RGBA);
   for (int y = 0; y < 4; ++y)
     for (int x = 0; x < 8; ++x) {
@@ -290,6 +296,7 @@ TEST_CASE("Alpha is kept where there is a place for it, and else left out", "[ff
     CHECK(bgr.view().row(2)[3 * x] == 30);  // not blended with anything
     CHECK(bgr.view().row(2)[3 * x + 2] == 10);
   }
+  row_34.happened("kept in bgra32 and rgba32, else left out");
 }
 
 TEST_CASE("A picture whose rows go upwards is read so", "[ffmpeg][converter]") {

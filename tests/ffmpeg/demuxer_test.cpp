@@ -3,6 +3,7 @@
 #include "ffmpeg/clips.hpp"
 #include "ffmpeg/reference.hpp"
 #include "support/catch.hpp"
+#include "support/fault_row.hpp"
 #include "support/files.hpp"
 #include "support/media.hpp"
 
@@ -119,6 +120,7 @@ TEST_CASE("The rate of a source with a variable one is the average", "[ffmpeg][d
 }
 
 TEST_CASE("A source without pictures has no video stream", "[ffmpeg][demuxer]") {
+  test::FaultRow row_30{30, "sound alone", "Clean: no video stream"};
   const std::string audio = test::make_media("-f lavfi -i sine=duration=1", "audio.mp4");
   const std::string picture = test::make_media("-f lavfi -i testsrc2=size=64x64:duration=1 -frames:v 1", "cover.png");
   const std::string cover = test::make_media(
@@ -133,9 +135,11 @@ TEST_CASE("A source without pictures has no video stream", "[ffmpeg][demuxer]") 
       CHECK(error.source() == source);
     }
   }
+  row_30.happened("Errc::no_video_stream");
 }
 
 TEST_CASE("Cover art beside a video is not played", "[ffmpeg][demuxer]") {
+  test::FaultRow row_31{31, "cover art, alone and beside a video", "Clean: no video stream; never played"};
   const std::string picture =
       test::make_media("-f lavfi -i testsrc2=size=200x200:duration=1 -frames:v 1", "large_cover.png");
   const std::string clip = test::make_media("-i '" + picture + "' -i '" + test::path_of("baseline.mp4") +
@@ -143,6 +147,7 @@ TEST_CASE("Cover art beside a video is not played", "[ffmpeg][demuxer]") {
                                             "with_cover.mp4");
   CHECK(info_of(clip).width == 96);
   CHECK(test::prints_of(clip).size() == 50);
+  row_31.happened("so");
 }
 
 TEST_CASE("Of several video streams the default one is played, else the first", "[ffmpeg][demuxer]") {
@@ -155,6 +160,18 @@ TEST_CASE("Of several video streams the default one is played, else the first", 
   CHECK(info_of(test::make_media(two + "-disposition:v:0 0 -disposition:v:1 0", "none.ts")).width == 96);
   CHECK(test::prints_of(test::make_media(two + "-disposition:v:0 default -disposition:v:1 0", "first.mkv")).size() ==
         25);
+}
+
+TEST_CASE("Of two programs the first one's video is played", "[ffmpeg][demuxer]") {
+  test::FaultRow row{37, "an MPEG-TS with two programs", "a stated choice"};
+  const std::string two =
+      "-f lavfi -i testsrc2=size=96x64:rate=25:duration=1 -f lavfi -i testsrc2=size=320x180:rate=25:duration=1 -map "
+      "0:v -map 1:v "
+      "-c:v mpeg2video -program title=small:st=0 -program title=large:st=1";
+  const std::string path = test::make_media(two, "programs.ts");
+  CHECK(info_of(path).width == 96);
+  CHECK(test::prints_of(path).size() == 25);
+  row.happened("the first one's, 25 of 25 frames");
 }
 
 TEST_CASE("Pictures that an edit list hides are not counted", "[ffmpeg][demuxer]") {

@@ -3,6 +3,7 @@
 #include "ffmpeg/clips.hpp"
 #include "ffmpeg/reference.hpp"
 #include "support/catch.hpp"
+#include "support/fault_row.hpp"
 #include "support/files.hpp"
 #include "support/media.hpp"
 #include "support/random.hpp"
@@ -129,6 +130,7 @@ TEST_CASE("A long file is entered near the position", "[ffmpeg][frame_source]") 
 }
 
 TEST_CASE("A variable frame rate keeps its own times", "[ffmpeg][frame_source]") {
+  test::FaultRow row_22{22, "files of variable rate", "paced and scheduled by PTS"};
   const std::string container = GENERATE("mp4", "mkv");
   const std::string clip = test::make_media(
       "-f lavfi -i testsrc2=size=96x64:rate=30:duration=4 -vf \"select='not(eq(mod(n,3),1))'\" -vsync vfr -c:v libx264 "
@@ -143,6 +145,7 @@ TEST_CASE("A variable frame rate keeps its own times", "[ffmpeg][frame_source]")
   }
   for (const MediaTime position : {500ms, 1234ms, 3900ms})
     CHECK(prints_of(clip, {}, position) == from(frames, position));
+  row_22.happened("every frame has the time that its PTS says");
 }
 
 TEST_CASE("Where an AVI counts decoding from 0, its first picture is at 0", "[ffmpeg][frame_source]") {
@@ -203,6 +206,7 @@ TEST_CASE("A position is exact also where the time stamps begin anew", "[ffmpeg]
 }
 
 TEST_CASE("Pictures that change their size or format in the middle are still right", "[ffmpeg][frame_source]") {
+  test::FaultRow row_23{23, "files whose size changes", "right pixels at the asked size, nothing overrun"};
   const test::TemporaryFolder folder;
   const int threads = GENERATE(1, 2);
   const std::string first = small_clip("-c:v libx264 -pix_fmt yuv420p", "first.ts");
@@ -222,9 +226,11 @@ TEST_CASE("Pictures that change their size or format in the middle are still rig
     if (options.width != 0)
       CHECK(std::ranges::all_of(frames, [](const Print& print) { return print.width == 77 && print.height == 55; }));
   }
+  row_23.happened("as a plain decoder and swscale make them");
 }
 
 TEST_CASE("A recording that begins between key frames gives no made-up pictures", "[ffmpeg][frame_source]") {
+  test::FaultRow row_25{25, "recordings that begin between key frames", "no grey frames handed on"};
   const std::string_view name = GENERATE("pyramid.ts", "open_gop.ts", "refresh.ts", "h265.ts", "mpeg2.ts", "mpeg2.mpg");
   const std::string whole = test::path_of(name);
   Bytes file = test::read_file(whole);
@@ -237,9 +243,11 @@ TEST_CASE("A recording that begins between key frames gives no made-up pictures"
   CHECK(
       std::ranges::all_of(part, [&](const Print& print) { return std::ranges::find(all, print.pixels) != all.end(); }));
   CHECK(part.front().time >= 0s);
+  row_25.happened("the first picture is a key frame");
 }
 
 TEST_CASE("A truncated file gives the pictures that there are, and says so", "[ffmpeg][frame_source]") {
+  test::FaultRow row_29{29, "truncated files of all containers", "the frames there are, then truncated in the report"};
   struct Cut {
     std::string_view clip;
     bool known;
@@ -266,6 +274,7 @@ TEST_CASE("A truncated file gives the pictures that there are, and says so", "[f
     if (std::ranges::find(expected, frames.back()) == expected.end()) CHECK(stats.frames_damaged > 0);
   }
   CHECK_FALSE(count(path).truncated);
+  row_29.happened("so");
 }
 
 TEST_CASE("A file without one good picture is an error", "[ffmpeg][frame_source]") {

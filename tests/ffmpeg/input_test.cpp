@@ -3,6 +3,7 @@
 #include "ffmpeg/clips.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
+#include "support/fault_row.hpp"
 #include "support/files.hpp"
 #include "support/media.hpp"
 #include "support/process.hpp"
@@ -121,12 +122,14 @@ TEST_CASE("A folder is an error that says what a sequence needs", "[ffmpeg][inpu
 }
 
 TEST_CASE("An empty file is an error that says so", "[ffmpeg][input]") {
+  test::FaultRow row_27{27, "an empty file", "Clean"};
   const test::TemporaryFolder folder;
   for (const char* const name : {"empty.mp4", "empty.ts", "empty"}) {
     const Error error = error_of(folder.file(name, {}));
     CHECK(error.step() == "open");
     CHECK_THAT(error.what(), ContainsSubstring("the file is empty"));
   }
+  row_27.happened("an Error: the file is empty");
 }
 
 TEST_CASE("What is no video is an error that says so", "[ffmpeg][input]") {
@@ -138,6 +141,7 @@ TEST_CASE("What is no video is an error that says so", "[ffmpeg][input]") {
 }
 
 TEST_CASE("An MP4 that was not finished is an error that says what is missing", "[ffmpeg][input]") {
+  test::FaultRow row_28{28, "an MP4 without moov", "Clean"};
   const test::TemporaryFolder folder;
   Bytes file = test::read_file(test::path_of("baseline.mp4"));
   file.resize(file.size() / 2);  // the index is at the end
@@ -145,6 +149,7 @@ TEST_CASE("An MP4 that was not finished is an error that says what is missing", 
   CHECK(error.code() == std::error_code{AVERROR_INVALIDDATA, ffmpeg_category()});
   CHECK_THAT(error.what(), ContainsSubstring("moov"));
   CHECK_THAT(error.source(), ContainsSubstring("unfinished.mp4"));
+  row_28.happened("an Error that names the moov");
 }
 
 TEST_CASE("An option that nobody knows is an error that names it", "[ffmpeg][input]") {
@@ -173,10 +178,12 @@ TEST_CASE("A pattern that FFmpeg cannot make is an error", "[ffmpeg][input]") {
 }
 
 TEST_CASE("No error says a password", "[ffmpeg][input]") {
+  test::FaultRow row_41{41, "passwords in URLs that fail to open", "in no error, log, stat or record"};
   const Error error = error_of("tcp://user:secret@127.0.0.1:1/?token=secret");
   CHECK(error.code() == std::errc::connection_refused);
   CHECK(error.source() == "tcp://***@127.0.0.1:1/?token=***");
   CHECK_THAT(error.what(), !ContainsSubstring("secret"));
+  row_41.happened("in none");
 }
 
 TEST_CASE("A stop requested before is a stop while opening", "[ffmpeg][input]") {

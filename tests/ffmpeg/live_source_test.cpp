@@ -3,15 +3,18 @@
 
 #include "stream_infer/ffmpeg/ffmpeg_producer.hpp"
 
+#include "ffmpeg/reference.hpp"
 #include "stream_infer/player/player.hpp"
 #include "stream_infer/tracker/frame_tracker.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
+#include "support/fault_row.hpp"
 #include "support/files.hpp"
 #include "support/media.hpp"
 #include "support/process.hpp"
 #include "support/stopwatch.hpp"
 #include "support/tcp_server.hpp"
+#include "support/watched.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -21,6 +24,7 @@
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -29,6 +33,10 @@
 
 #include <dlfcn.h>
 #include <netdb.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using namespace stream_infer;
@@ -52,6 +60,21 @@ extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo
   // All others here are numbers: what is asked for is the same as without a name server.
   static const auto next = reinterpret_cast<decltype(&::getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
   return next(node, service, hints, result);
+}
+
+namespace {
+
+std::atomic<std::int64_t> wall_clock_offset{0};  // in seconds
+
+}  // namespace
+
+/// Likewise, before FFmpeg's clock on the wall: somebody sets it.
+extern "C" int gettimeofday(timeval* __restrict time, void* __restrict) {
+  timespec now{};
+  ::syscall(SYS_clock_gettime, CLOCK_REALTIME, &now);
+  time->tv_sec = now.tv_sec + wall_clock_offset;
+  time->tv_usec = now.tv_nsec / 1000;
+  return 0;
 }
 
 namespace {
@@ -85,70 +108,18 @@ FFmpegOptions impatient() {
   return options;
 }
 
-/// A play of a live source, and what it tells.
-struct Watched {
+/// The same with sources that tests wait for.
+struct Watched : test::Watched {
   explicit Watched(const std::string& source, FFmpegOptions options = impatient())
-      : producer{std::move(options)}, player{producer, tracker, source} {
-    player.on_status([this](const PlayStatus& status) {
-      const std::lock_guard lock{mutex};
-      changes.push_back(status);
-    });
-  }
-
-  void play() {
-    player.play_realtime({}, {}, [this](const Frame& frame, const std::stop_token&) {
-      const std::lock_guard lock{mutex};
-      if (!frames.empty() && frame.time() <= frames.back().time()) went_back = true;
-      if (!frames.empty()) longest_gap = std::max(longest_gap, frame.time() - frames.back().time());
-      frames.push_back(frame);
-    });
-  }
-
-  [[nodiscard]] std::vector<PlayState> states() {
-    const std::lock_guard lock{mutex};
-    std::vector<PlayState> all;
-    for (const PlayStatus& change : changes) all.push_back(change.state);
-    return all;
-  }
-  [[nodiscard]] std::size_t count(PlayState state) {
-    const std::vector<PlayState> all = states();
-    return static_cast<std::size_t>(std::count(all.begin(), all.end(), state));
-  }
-  /// Of the latest change to reconnecting or failed.
-  [[nodiscard]] std::optional<Error> error() {
-    const std::lock_guard lock{mutex};
-    for (auto change = changes.rbegin(); change != changes.rend(); ++change)
-      if (change->error) return change->error;
-    return {};
-  }
-  [[nodiscard]] std::uint32_t epoch() {
-    const std::lock_guard lock{mutex};
-    return frames.empty() ? 0 : frames.back().epoch();
-  }
-  [[nodiscard]] std::uint64_t played() const { return player.stats().frames_played; }
-
-  FFmpegProducer producer;
-  FrameTracker<> tracker;
-  std::mutex mutex;
-  std::vector<PlayStatus> changes;
-  std::vector<Frame> frames;
-  bool went_back = false;
-  MediaTime longest_gap{};
-  Player<FFmpegProducer, FrameTracker<>, SteadyClock> player;
+      : test::Watched{source, std::move(options)} {}
 };
 
-std::chrono::nanoseconds stop(Watched& watched) {
-  const test::Stopwatch stopwatch;
-  watched.player.stop();
-  const std::chrono::nanoseconds took = stopwatch.elapsed();
-  CHECK(watched.player.status().state == PlayState::stopped);
-  CHECK(watched.player.stats().adds_up());
-  return took;
-}
+std::chrono::nanoseconds stop(Watched& watched) { return watched.stop(); }
 
 }  // namespace
 
 TEST_CASE("A live source that is lost is found again", "[ffmpeg][live]") {
+  test::FaultRow row_3{3, "a TCP server that resets every second connection", "Clean, back-off"};
   TcpServer server{[](TcpServer::Client& client) {
     client.send(clip());
     if (client.number() % 2 == 1) client.reset();
@@ -171,9 +142,11 @@ TEST_CASE("A live source that is lost is found again", "[ffmpeg][live]") {
   CHECK(watched.frames.front().epoch() == 0);
   REQUIRE(watched.error());
   CHECK(watched.error()->source() == server.url());
+  row_3.happened("reconnecting, playing again; epoch " + std::to_string(watched.epoch()));
 }
 
 TEST_CASE("A live source that says nothing more is given up at the deadline, and found again", "[ffmpeg][live]") {
+  test::FaultRow row_6{6, "a TCP server that says nothing more", "RC after the deadline (2 s)"};
   TcpServer server{[](TcpServer::Client& client) {
     client.send(clip());
     if (client.number() == 0) client.say_nothing();
@@ -198,9 +171,13 @@ TEST_CASE("A live source that says nothing more is given up at the deadline, and
   CHECK_THAT(watched.error()->what(), ContainsSubstring("deadlines.stall"));
   CHECK_FALSE(watched.went_back);
   CHECK(watched.longest_gap > 1s);  // what has passed meanwhile has passed
+  row_6.happened("stalled, then lost after the deadline, then back; media time went on by " +
+                 test::milliseconds(watched.longest_gap));
 }
 
 TEST_CASE("A server that does not make sense in time is given up at the deadline", "[ffmpeg][live]") {
+  test::FaultRow row_2{2, "TCP, HTTP, RTSP and RTMP accepted, then silent", "Clean at the deadline"};
+  test::FaultRow row_4{4, "one byte each 50 ms, as TCP, HTTP, RTSP and RTMP", "total deadline holds"};
   TcpServer silent{[](TcpServer::Client& client) { client.say_nothing(); }};
   TcpServer slow{[](TcpServer::Client& client) {
     for (std::size_t i = 0; i < clip().size() && client.send(clip().data() + i, 1) && client.sleep(50ms); ++i) {}
@@ -219,9 +196,12 @@ TEST_CASE("A server that does not make sense in time is given up at the deadline
       CHECK_THAT(error.what(), ContainsSubstring("deadlines.connect") && !ContainsSubstring("abc"));
     }
   }
+  row_2.happened("timed_out at the deadline (500 ms) with each");
+  row_4.happened("timed_out at the deadline (500 ms) with each");
 }
 
 TEST_CASE("A name server that does not answer keeps nobody", "[ffmpeg][live]") {
+  test::FaultRow row_5{5, "a getaddrinfo() that does not return", "stop <= 200 ms, no thread leaked for ever"};
   name_server_answers = false;
   const std::size_t threads = test::count_threads();
   FFmpegOptions options = impatient();
@@ -241,6 +221,7 @@ TEST_CASE("A name server that does not answer keeps nobody", "[ffmpeg][live]") {
         }) < 200ms);
   name_server_answers = true;
   CHECK(eventually([&] { return test::count_threads() <= threads; }));  // those left behind have ended
+  row_5.happened("timed_out at the deadline; stop < 200 ms; the thread left behind ended with getaddrinfo()");
 }
 
 TEST_CASE("A live source that is not there yet is waited for in realtime, and not offline", "[ffmpeg][live]") {
@@ -277,6 +258,7 @@ TEST_CASE("A serial loop over a live source goes on too when that is lost", "[ff
 }
 
 TEST_CASE("A server that refuses is not asked again and again", "[ffmpeg][live]") {
+  test::FaultRow row_14{14, "401, 403 and 404 over HTTP and RTSP", "permanent Clean, no retry storm"};
   for (const std::string status : {"401 Unauthorized", "403 Forbidden", "404 Not Found"}) {
     CAPTURE(status);
     TcpServer server{[&](TcpServer::Client& client) {
@@ -300,6 +282,7 @@ TEST_CASE("A server that refuses is not asked again and again", "[ffmpeg][live]"
       CHECK(server.clients() - before <= 2);
     }
   }
+  row_14.happened("failed at once, at most 2 requests each");
 }
 
 TEST_CASE("Without a policy a live source that ends has ended", "[ffmpeg][live]") {
@@ -315,6 +298,7 @@ TEST_CASE("Without a policy a live source that ends has ended", "[ffmpeg][live]"
 }
 
 TEST_CASE("A play is stopped in the middle of a pause", "[ffmpeg][live]") {
+  test::FaultRow row_15{15, "stop() in a back-off of an hour", "<= 200 ms"};
   TcpServer server{[](TcpServer::Client& client) { client.send(clip()); }};
   FFmpegOptions options = impatient();
   options.reconnect = [](const ConnectionLoss&) { return std::optional{MediaTime{1h}}; };
@@ -331,9 +315,13 @@ TEST_CASE("A play is stopped in the middle of a pause", "[ffmpeg][live]") {
   refused.play();
   CHECK(eventually([&] { return refused.player.status().state == PlayState::reconnecting; }));
   CHECK(stop(refused) < test::soon);
+  row_15.happened("< 200 ms");
 }
 
 TEST_CASE("Where the time stamps of a live source jump, its time goes on", "[ffmpeg][live]") {
+  test::FaultRow row_17{17, "time stamps 40 s backwards", "time never goes back"};
+  test::FaultRow row_18{18, "time stamps +25 h", "pacing never sleeps for hours"};
+  test::FaultRow row_19{19, "time stamps from 95,000 s to 0, as where 33 bits wrap", "time never goes back"};
   constexpr int day = 90'000;  // 25 hours
   const std::vector<std::pair<std::string, std::vector<Bytes>>> kinds{
       {"forwards", {clip_at(10), clip_at(day)}},
@@ -358,9 +346,13 @@ TEST_CASE("Where the time stamps of a live source jump, its time goes on", "[ffm
     CHECK(watched.epoch() >= 1);
     CHECK(watched.frames.back().time() < 10s);
   }
+  row_17.happened("it went on, in another epoch");
+  row_18.happened("it went on, in another epoch; no gap over 3 s");
+  row_19.happened("it went on, in another epoch");
 }
 
 TEST_CASE("A live source without a key frame gives no grey frames, and is given up at the deadline", "[ffmpeg][live]") {
+  test::FaultRow row_25{25, "H.264 without a key frame", "no grey frames handed on; Clean at the deadline"};
   const Bytes endless = test::read_file(test::make_media(
       "-f lavfi -i testsrc2=size=64x48:rate=25 -t 20 -c:v libx264 -preset ultrafast -g 1000 -tune zerolatency -bf 0 "
       "-x264-params repeat-headers=1:keyint=1000",
@@ -381,9 +373,12 @@ TEST_CASE("A live source without a key frame gives no grey frames, and is given 
   CHECK(watched.played() == 0);
   REQUIRE(watched.error());
   CHECK(watched.error()->code().value() != 0);
+  row_25.happened("none played; " + std::string{watched.error()->what()});
 }
 
 TEST_CASE("A camera that flaps costs nothing that stays", "[ffmpeg][live]") {
+  test::FaultRow row_13{13, "a TCP server that ends or resets 60 times",
+                        "jittered; threads, descriptors and memory stay flat"};
   TcpServer server{[](TcpServer::Client& client) {
     client.send(clip().data(), clip().size() / 2 + static_cast<std::size_t>(client.number() % 7) * 188);
     if (client.number() % 3 == 0) client.reset();
@@ -406,6 +401,7 @@ TEST_CASE("A camera that flaps costs nothing that stays", "[ffmpeg][live]") {
   CHECK(test::count_threads() <= threads + clients);
   if (test::measures_memory) CHECK(test::resident_memory() < memory + 50'000'000);
   stop(watched);
+  row_13.happened("60 epochs, flat");
 }
 
 TEST_CASE("Damaged pictures are left out, or flagged", "[ffmpeg][live]") {
@@ -430,14 +426,142 @@ TEST_CASE("Damaged pictures are left out, or flagged", "[ffmpeg][live]") {
 }
 
 TEST_CASE("Readers of live sources are destroyed in any state", "[ffmpeg][live]") {
+  test::FaultRow row_16{16, "players destroyed in any state", "clean under ASan and TSan"};
   TcpServer server{[](TcpServer::Client& client) {
     if (client.number() % 4 == 0) return;
     client.send(clip().data(), clip().size() / static_cast<std::size_t>(1 + client.number() % 5));
     if (client.number() % 3 == 0) client.say_nothing();
   }};
-  for (int i = 0; i < 60; ++i) {
+  const int cycles = test::has_thread_sanitizer ? 1000 : 200;
+  for (int i = 0; i < cycles; ++i) {
     Watched watched{server.url()};
     watched.play();
-    std::this_thread::sleep_for(std::chrono::milliseconds{i});
+    std::this_thread::sleep_for(std::chrono::microseconds{i % 60 * 250});
   }
+  row_16.happened(std::to_string(cycles) + " players destroyed");
+}
+
+TEST_CASE("Somebody sets the clock on the wall", "[ffmpeg][live]") {
+  test::FaultRow row{20, "gettimeofday() jumps by a day, forwards and back, while a live source plays",
+                     "time never goes back, pacing never sleeps for hours"};
+  TcpServer server{[](TcpServer::Client& client) {
+    const std::size_t part = clip().size() / 20 / 188 * 188;
+    for (std::size_t at = 0; client.sleep(20ms); at = at + part < clip().size() ? at + part : 0)
+      if (!client.send(clip().data() + at, std::min(part, clip().size() - at))) return;
+  }};
+  Watched watched{server.url()};
+  watched.play();
+  CHECK(eventually([&] { return watched.played() > 20; }));
+  for (const std::int64_t offset : {86'400, -86'400, 0}) {
+    wall_clock_offset = offset;
+    const std::uint64_t before = watched.played();
+    CHECK(eventually([&] { return watched.played() > before + 20; }));
+  }
+  stop(watched);
+  CHECK(watched.longest_gap < 3s);
+  CHECK(watched.count(PlayState::reconnecting) == 0);
+  row.happened("played on; the longest step of media time was " + test::milliseconds(watched.longest_gap));
+}
+
+TEST_CASE("A camera that sends JPEG pictures has no rate and no duration", "[ffmpeg][live]") {
+  test::FaultRow row{21, "HTTP, multipart/x-mixed-replace of JPEG pictures", "unknown is not 0; nothing divides by it"};
+  const Bytes pictures = test::read_file(test::make_media(
+      "-f lavfi -i testsrc2=size=64x48:rate=25 -t 1 -c:v mjpeg -pix_fmt yuvj420p -boundary_tag frame -f mpjpeg",
+      "camera.mpjpeg"));
+  TcpServer server{[&](TcpServer::Client& client) {
+    client.receive_request();
+    client.send("HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=frame\r\n\r\n");
+    while (client.send(pictures) && client.sleep(100ms)) {}
+  }};
+  Watched watched{server.url("http") + "/video"};
+  watched.play();
+  CHECK(eventually([&] { return watched.played() > 60; }));
+  REQUIRE(watched.player.info());
+  const SourceInfo info = *watched.player.info();
+  CHECK(info.live);
+  CHECK_FALSE(info.duration);
+  CHECK_FALSE(info.frame_count);
+  stop(watched);
+  row.happened("rate " + (info.fps ? std::to_string(info.fps->to_double()) : std::string{"unknown"}) +
+               ", duration unknown, frames come with increasing times");
+}
+
+TEST_CASE("A live source changes its size and its pixel format in the middle", "[ffmpeg][live]") {
+  test::FaultRow size_row{23, "MPEG-TS over TCP: 64x48, then 96x64, then 32x32",
+                          "right pixels at the asked size, nothing overrun"};
+  test::FaultRow format_row{24, "the same: yuv420p, then full range, then yuv444p",
+                            "right pixels at the asked size, nothing overrun"};
+  FFmpegOptions options = impatient();
+  options.width = 80;
+  options.height = 60;
+  const auto part = [](int number, const std::string& size, const std::string& format, const std::string& filter) {
+    return test::make_media("-f lavfi -i testsrc2=size=" + size + ":rate=25 -t 2 -vf " + filter + "format=" + format +
+                                // said, for FFmpeg's decoder keeps the range that was said last
+                                " -color_range " + (filter.empty() ? "tv -x264-params colormatrix=smpte170m" : "pc") +
+                                " -c:v libx264 -preset ultrafast -g 10 -tune zerolatency -output_ts_offset " +
+                                std::to_string(10 + 2 * number),
+                            "part_" + std::to_string(number) + ".ts");
+  };
+  const std::vector<std::string> paths{
+      part(0, "64x48", "yuv420p", ""),
+      part(1, "96x64", "yuv420p", ""),
+      part(2, "96x64", "yuvj420p", "scale=out_range=full,"),
+      part(3, "96x64", "yuv444p", ""),
+      part(4, "32x32", "yuv420p", ""),
+  };
+  std::set<std::uint64_t> expected;
+  for (const std::string& path : paths)
+    for (const test::Print& print : test::prints_of(path, options)) expected.insert(print.pixels);
+  TcpServer server{[&](TcpServer::Client& client) {
+    for (const std::string& path : paths) client.send(test::read_file(path));
+    client.say_nothing();
+  }};
+  Watched watched{server.url(), options};
+  watched.play();
+  CHECK(eventually([&] { return watched.played() >= 5 * clip_frames - 10; }));
+  stop(watched);
+  std::set<std::uint64_t> seen;
+  for (const Frame& frame : watched.frames) {
+    CHECK(frame.width() == 80);
+    CHECK(frame.height() == 60);
+    const std::uint64_t pixels = test::hash_of(frame.image());
+    CAPTURE(frame.index(), frame.time().count(), frame.epoch());
+    REQUIRE(expected.count(pixels) == 1);
+    seen.insert(pixels);
+  }
+  CHECK(seen.size() + 10 >= expected.size());
+  size_row.happened(std::to_string(watched.frames.size()) + " frames of 80x60, each as in a reading of its part alone");
+  format_row.happened("likewise, epoch " + std::to_string(watched.epoch()));
+}
+
+TEST_CASE("Where no descriptors are left, opening says so, and a live source comes back", "[ffmpeg][live]") {
+  test::FaultRow row{59, "RLIMIT_NOFILE lowered to what is open", "Clean"};
+  TcpServer server{[](TcpServer::Client& client) {
+    client.send(clip());
+    if (client.number() > 0) client.say_nothing();
+  }};
+  const std::string file = test::clip_path();
+  FFmpegProducer producer{impatient()};
+  CHECK_NOTHROW(producer.open(file, {}));  // what FFmpeg opens once is open
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = 3;
+  Watched watched{server.url()};
+  std::optional<Error> error;
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  try {
+    static_cast<void>(producer.open(file, {}));
+  } catch (const Error& caught) {
+    error = caught;
+  }
+  watched.play();
+  const bool tried = eventually([&] { return watched.count(PlayState::reconnecting) >= 2; });
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(tried);
+  REQUIRE(error);
+  CHECK(error->code() == std::errc::too_many_files_open);
+  CHECK(eventually([&] { return watched.played() > 20; }));
+  stop(watched);
+  row.happened(std::string{error->what()});
 }

@@ -3,6 +3,7 @@
 #include "ffmpeg/display_matrix.hpp"
 #include "ffmpeg/reference.hpp"
 #include "support/catch.hpp"
+#include "support/fault_row.hpp"
 #include "support/files.hpp"
 #include "support/media.hpp"
 
@@ -117,6 +118,7 @@ TEST_CASE("Pictures are turned as the ffmpeg program turns them", "[ffmpeg][orie
 }
 
 TEST_CASE("A turn is undone, unless it is not wanted", "[ffmpeg][orientation]") {
+  test::FaultRow row_32{32, "display matrices of 90, 180 and 270 degrees", "upright by default"};
   const std::string clip =
       test::make_media("-f lavfi -i testsrc2=size=38x22:rate=5:duration=1 -c:v png -pix_fmt rgb24", "rgb.mov");
   const bool on_its_side = GENERATE(true, false);
@@ -138,4 +140,5 @@ TEST_CASE("A turn is undone, unless it is not wanted", "[ffmpeg][orientation]") 
   const std::vector<test::Print> sized = test::prints_of(turned, {.width = 19});
   CHECK(sized.front().width == 19);
   CHECK(sized.front().height == (on_its_side ? 33 : 11));
+  row_32.happened("upright, as the ffmpeg program turns them");
 }

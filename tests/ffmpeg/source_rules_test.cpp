@@ -4,6 +4,7 @@
 
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
+#include "support/fault_row.hpp"
 #include "support/files.hpp"
 #include "support/media.hpp"
 #include "support/process.hpp"
@@ -117,15 +118,18 @@ TEST_CASE("A playlist from a server may name that server's segments", "[ffmpeg][
 }
 
 TEST_CASE("A playlist from a server may name no file", "[ffmpeg][source_rules]") {
+  test::FaultRow row_39{39, "HLS playlists that name local files", "blocked by default"};
   for (const std::string scheme : {"file://", "file:", "subfile,,start,0,end,0,,:", "concat:"}) {
     const HlsServer server{playlist(scheme + segment())};
     const Error error = error_of(server.url());
     CHECK(error.code() != std::error_code{});
     CHECK(error.source() == server.url());
   }
+  row_39.happened("Errc::not_allowed");
 }
 
 TEST_CASE("A playlist from a server may name no other host, unless that is allowed", "[ffmpeg][source_rules]") {
+  test::FaultRow row_40{40, "HLS playlists that name another host", "blocked by default"};
   const HlsServer other{""};
   const std::string there = "http://localhost:" + std::to_string(other.port()) + "/secret.ts?token=abc";
   const HlsServer server{playlist(there)};
@@ -136,9 +140,11 @@ TEST_CASE("A playlist from a server may name no other host, unless that is allow
   CHECK(other.segments() == 0);
   CHECK(open_input(server.url(), {.allowed = {.other_hosts = true}}, {}).context->nb_streams == 1);
   CHECK(other.segments() >= 1);
+  row_40.happened("Errc::not_allowed");
 }
 
 TEST_CASE("A picture that is too large is not decoded", "[ffmpeg][source_rules]") {
+  test::FaultRow row_38{38, "a PNG and others of more than 7680x4320", "Clean: limit"};
   const std::string bomb =
       test::make_media("-f lavfi -i color=size=16000x16000:rate=1 -frames:v 1 -pix_fmt rgb24", "bomb.png");
   const std::size_t before = test::resident_memory();
@@ -149,6 +155,7 @@ TEST_CASE("A picture that is too large is not decoded", "[ffmpeg][source_rules]"
   const std::string small = test::make_media("-f lavfi -i color=size=64x48:rate=1 -frames:v 1", "one.png");
   CHECK(error_of(small, {.allowed = {.pixels = 64 * 48 - 1}}).code() == Errc::limit_exceeded);
   CHECK(open_input(small, {.allowed = {.pixels = 64 * 48}}, {}).context->nb_streams == 1);
+  row_38.happened("Errc::limit_exceeded, nothing decoded");
 }
 
 TEST_CASE("A source with too many streams is refused", "[ffmpeg][source_rules]") {

@@ -2,6 +2,7 @@
 
 #include "support/catch.hpp"
 #include "support/count_allocations.hpp"
+#include "support/fault_row.hpp"
 #include "support/numbered_frames.hpp"
 
 #include <array>
@@ -217,6 +218,7 @@ TEST_CASE("Frames outlive tracker and pool", "[frame_tracker]") {
 }
 
 TEST_CASE("A reader that never lets go costs the frames that it holds, and nothing else", "[frame_tracker]") {
+  si::test::FaultRow row_45{45, "a reader that keeps frames for ever", "bounded memory, counted"};
   si::FramePool<> pool;
   si::FrameTracker<8> tracker;
   std::vector<si::Frame> held;
@@ -231,6 +233,7 @@ TEST_CASE("A reader that never lets go costs the frames that it holds, and nothi
   for (std::uint64_t n = 0; n < 20; ++n) CHECK(is_numbered(held[n], n));
   for (std::uint64_t index = tracker.begin(); index < tracker.end(); ++index)
     CHECK(is_numbered(tracker.frame(index), index));
+  row_45.happened("so");
 }
 
 TEST_CASE("Adding frames and taking windows allocates nothing once the pool is warm", "[frame_tracker]") {
@@ -251,6 +254,8 @@ TEST_CASE("Adding frames and taking windows allocates nothing once the pool is w
 }
 
 TEST_CASE("Stress: eight readers take windows while frames are added", "[frame_tracker][stress]") {
+  si::test::FaultRow row_43{43, "eight readers, slower than the writer", "writer never waits, drops counted"};
+  si::test::FaultRow row_44{44, "the same: every frame is checked", "never torn"};
   const std::uint64_t live_before = si::test::live_allocations();
   {
     const auto counters = std::make_shared<si::SourceCounters>();
@@ -316,4 +321,6 @@ TEST_CASE("Stress: eight readers take windows while frames are added", "[frame_t
   }
   // Threads may cost the C library some that it keeps. A leak would be hundreds.
   CHECK(si::test::live_allocations() < live_before + 20);
+  row_43.happened("so");
+  row_44.happened("none torn");
 }
