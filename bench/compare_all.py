@@ -22,11 +22,11 @@ SECONDS = 120  # of each clip, at 30 frames a second
 
 # name: (size, encoder's arguments)
 CLIPS = {
-    "1080p-h264": ("1920x1080", "-c:v libx264 -preset veryfast -g 250 -keyint_min 250 -sc_threshold 0 -bf 2"),
-    "1080p-h264-no-b": ("1920x1080", "-c:v libx264 -preset veryfast -g 250 -sc_threshold 0 -bf 0"),
+    "1080p-h264": ("1920x1080", "-c:v libx264 -g 250"),
+    "1080p-h264-no-b": ("1920x1080", "-c:v libx264 -g 250 -bf 0"),
     "1080p-hevc": ("1920x1080", "-c:v libx265 -preset ultrafast -x265-params log-level=error:keyint=250:bframes=3"),
     "1080p-vp9": ("1920x1080", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -row-mt 1 -g 250 -b:v 4M"),
-    "360p-h264": ("640x360", "-c:v libx264 -preset veryfast -g 250 -keyint_min 250 -sc_threshold 0 -bf 2"),
+    "360p-h264": ("640x360", "-c:v libx264 -g 250"),
 }
 
 # name: COUNT,STEP,MILLISECONDS for each algorithm
