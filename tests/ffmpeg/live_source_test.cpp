@@ -4,6 +4,8 @@
 #include "stream_infer/ffmpeg/ffmpeg_producer.hpp"
 
 #include "ffmpeg/reference.hpp"
+#include "stream_infer/ffmpeg/demuxer.hpp"
+#include "stream_infer/ffmpeg/packet.hpp"
 #include "stream_infer/player/player.hpp"
 #include "stream_infer/tracker/frame_tracker.hpp"
 #include "support/catch.hpp"
@@ -564,4 +566,50 @@ TEST_CASE("Where no descriptors are left, opening says so, and a live source com
   CHECK(eventually([&] { return watched.played() > 20; }));
   stop(watched);
   row.happened(std::string{error->what()});
+}
+
+TEST_CASE("A live frame is at hand soon after it was sent", "[ffmpeg][live]") {
+  const std::string path = test::make_media(
+      "-f lavfi -i testsrc2=size=64x48:rate=25 -t 2 -c:v libx264 -preset ultrafast -g 25 -tune zerolatency", "live.ts");
+  std::vector<std::size_t> begins;  // of the frames, in the file
+  {
+    ffmpeg::Demuxer demuxer{path, {}, {}};
+    ffmpeg::Packet packet;
+    while (demuxer.read(packet) == ffmpeg::Demuxer::Status::packet)
+      begins.push_back(static_cast<std::size_t>(packet->pos));
+  }
+  REQUIRE(begins.size() == clip_frames);
+  using Clock = std::chrono::steady_clock;
+  std::mutex mutex;
+  std::vector<Clock::time_point> sent, played(clip_frames);
+  TcpServer server{[&](TcpServer::Client& client) {
+    for (std::size_t i = 0; i < begins.size(); ++i) {
+      const std::size_t begin = i == 0 ? 0 : begins[i];
+      client.send(clip().data() + begin, (i + 1 < begins.size() ? begins[i + 1] : clip().size()) - begin);
+      {
+        const std::lock_guard lock{mutex};
+        sent.push_back(Clock::now());
+      }
+      if (!client.sleep(40ms)) return;
+    }
+    client.say_nothing();
+  }};
+  FFmpegProducer producer{impatient()};
+  FrameTracker<> tracker;
+  Player player{producer, tracker, server.url()};
+  player.play_realtime({}, {}, [&](const Frame& frame, const std::stop_token&) {
+    const auto i = static_cast<std::size_t>((frame.time() + 20ms) / 40ms);
+    const std::lock_guard lock{mutex};
+    if (i < played.size()) played[i] = Clock::now();
+  });
+  CHECK(eventually([&] { return player.stats().frames_played >= clip_frames - 3; }));
+  player.stop();
+  const std::lock_guard lock{mutex};
+  std::vector<MediaTime> ages;
+  for (std::size_t i = clip_frames / 2; i + 3 < clip_frames; ++i) ages.push_back(played[i] - sent[i]);
+  std::sort(ages.begin(), ages.end());
+  // In MPEG-TS a packet is known to be whole when the next one begins, and FFmpeg's parser waits for that once more.
+  INFO("the oldest: " << test::milliseconds(ages.back()));
+  CHECK(ages[ages.size() / 2] > 30ms);
+  CHECK(ages[ages.size() / 2] < 110ms);
 }

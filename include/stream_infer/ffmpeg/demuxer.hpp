@@ -29,10 +29,10 @@ namespace stream_infer::ffmpeg {
 /// Reads the packets of a source's video stream. For one thread at a time; the stop token may be used from any.
 class Demuxer {
  public:
-  /// Opens `source`. \throws Error
-  Demuxer(const std::string& source, const FFmpegOptions& options, const std::stop_token& stop)
+  /// Opens `source`. \param again  it was open before, and its rate need not be found out \throws Error
+  Demuxer(const std::string& source, const FFmpegOptions& options, const std::stop_token& stop, bool again = false)
       : name_{redact(source)},
-        input_{open_input(source, options, stop)},
+        input_{open_input(source, options, stop, again)},
         interrupt_{stop, Interrupting{input_.interrupt}} {
     choose_stream();
     const Address address{source};

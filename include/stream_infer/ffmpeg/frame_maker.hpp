@@ -38,7 +38,7 @@ class FrameMaker {
   /// says. Returns what will become of them.
   const ImageSpec& set(const Orientation& orientation, const SourceInfo& info) {
     orientation_ = orientation;
-    fps_ = info.fps;
+    if (info.fps) fps_ = info.fps;
     live_ = info.live;
     begins_ = info.live;
     if (last_time_) ++origin_.epoch;

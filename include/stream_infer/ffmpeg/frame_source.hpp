@@ -71,7 +71,7 @@ class FrameSource {
   /// Opens a live source again. Its frames go on, with another epoch. \throws Error
   void reopen() {
     close();
-    open();
+    open(true);
     frames_.set(orientation(), demuxer().info(orientation()));
     follow();
   }
@@ -176,8 +176,8 @@ class FrameSource {
   }
 
   struct Opened {
-    Opened(const std::string& source, const FFmpegOptions& settings, const std::stop_token& stop)
-        : demuxer{source, settings, stop},
+    Opened(const std::string& source, const FFmpegOptions& settings, const std::stop_token& stop, bool again)
+        : demuxer{source, settings, stop, again},
           threads{settings.threads == 0 && demuxer.live() ? fewest_threads(demuxer.stream()) : settings.threads},
           decoder{demuxer.stream(), threads == 1 ? settings.threads : threads, demuxer.name(),
                   demuxer.live() && threads == 1} {}
@@ -264,9 +264,9 @@ class FrameSource {
   }
 
   /// Opens the source, to be read from its start.
-  void open() {
+  void open(bool again = false) {
     opened_.reset(nullptr);
-    opened_.reset(new Opened{source_, settings_, options_.stop});
+    opened_.reset(new Opened{source_, settings_, options_.stop, again});
     if (on_stall_ != nullptr) demuxer().on_stall(on_stall_, stalling_);
     if (settings_.deinterlace) deinterlacer_.reset(new Deinterlacer{demuxer().name()});
     has_begun_ = false;

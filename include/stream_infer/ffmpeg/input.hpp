@@ -205,7 +205,7 @@ inline void check_sizes(AVFormatContext& context, const Allowed& allowed, const 
 }
 
 inline void open_now(Input& input, Interrupt& interrupt, Gate& gate, const std::string& source,
-                     const FFmpegOptions& options) {
+                     const FFmpegOptions& options, bool again) {
   if (source.empty())
     throw Error{Errc::invalid_argument, "open", {}, "no source was given: a Player takes it as its third argument"};
   const std::string name = redact(source);
@@ -218,6 +218,7 @@ inline void open_now(Input& input, Interrupt& interrupt, Gate& gate, const std::
   Dictionary dictionary;
   restrict_to_allowed(dictionary, address, options.allowed);
   set_defaults(dictionary, address, options);
+  if (again) dictionary.set("fpsprobesize", "0");  // the rate is known: frames need not be waited for to tell it
   for (const auto& [key, value] : options.options) dictionary.set(key.c_str(), value.c_str());
 
   AVFormatContext* context = avformat_alloc_context();
@@ -236,12 +237,15 @@ inline void open_now(Input& input, Interrupt& interrupt, Gate& gate, const std::
 }
 
 struct Opening final : Task {
-  Opening(std::string from, FFmpegOptions how)
-      : source{std::move(from)}, options{std::move(how)}, gate{Address{source}.url, options.allowed.other_hosts} {}
+  Opening(std::string from, FFmpegOptions how, bool once_more)
+      : source{std::move(from)},
+        options{std::move(how)},
+        again{once_more},
+        gate{Address{source}.url, options.allowed.other_hosts} {}
 
   void run() noexcept override {
     try {
-      open_now(input, interrupt, gate, source, options);
+      open_now(input, interrupt, gate, source, options, again);
     } catch (...) {
       error = std::current_exception();
     }
@@ -249,6 +253,7 @@ struct Opening final : Task {
 
   std::string source;
   FFmpegOptions options;
+  bool again;
   Interrupt interrupt;  // outlives the context of `input`, also where that goes to somebody else: see open_input()
   Gate gate;            // likewise
   Input input;
@@ -260,12 +265,13 @@ struct Opening final : Task {
 /// Opens a container and finds its streams, on a thread of its own that can be left behind: not all that opening waits
 /// for can be interrupted. When `stop` is requested, or the deadline for it has passed, the caller goes on after at most
 /// 100 ms.
+/// \param again    it was open before, and is as it was
 /// \throws Error  also when it was stopped: std::errc::operation_canceled
 [[nodiscard]] inline Input open_input(const std::string& source, const FFmpegOptions& options,
-                                      const std::stop_token& stop) {
+                                      const std::stop_token& stop, bool again = false) {
   quiet_log_once();
 
-  const std::shared_ptr<detail::Opening> opening{new detail::Opening{source, options}};
+  const std::shared_ptr<detail::Opening> opening{new detail::Opening{source, options, again}};
   const std::shared_ptr<Interrupt> flag{opening, &opening->interrupt};
   if (Address{source}.is_remote()) flag->expect_within(options.deadlines.connect);
   const std::stop_callback<Interrupting> interrupt{stop, Interrupting{flag}};
