@@ -56,7 +56,7 @@ class Filter {
 
 }  // namespace
 
-TEST_CASE("Faults of the network", "[servers]") {
+TEST_CASE("Faults of the network", "[servers][apart]") {
   const bool can = std::system(
                        "unshare -rn sh -c 'ip link set lo up && iptables -A INPUT -p udp -m statistic --mode random "
                        "--probability 0.5 -j DROP' >/dev/null 2>&1") == 0;

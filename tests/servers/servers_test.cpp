@@ -59,7 +59,7 @@ std::string text(const std::vector<PlayState>& states) {
 
 }  // namespace
 
-TEST_CASE("An RTSP server is played over TCP and UDP, and stopped in time", "[servers]") {
+TEST_CASE("An RTSP server is played over TCP and UDP, and stopped in time", "[servers][rtsp]") {
   if (!test::has_rtsp_server()) return;
   test::RtspServer server;
   for (const char* const transport : {"", "tcp", "udp", "udp+tcp"}) {
@@ -76,7 +76,7 @@ TEST_CASE("An RTSP server is played over TCP and UDP, and stopped in time", "[se
   }
 }
 
-TEST_CASE("An RTSP server that stalls is given up at the deadline, and one that is killed at once", "[servers]") {
+TEST_CASE("An RTSP server that stalls is given up at the deadline, and one that is killed at once", "[servers][rtsp]") {
   if (!test::has_rtsp_server()) return;
   FaultRow stalls{6, "GStreamer's RTSP server, SIGSTOP", "RC after the deadline (2 s)"};
   FaultRow pipe{58, "SIGPIPE left as it is, the server killed while we are connected", "no process death"};
@@ -116,7 +116,7 @@ TEST_CASE("An RTSP server that stalls is given up at the deadline, and one that 
                   std::to_string(watched.epoch()) + "; stop " + milliseconds(stop));
 }
 
-TEST_CASE("An RTMP publisher that dies and an RTMP server that dies are waited for", "[servers]") {
+TEST_CASE("An RTMP publisher that dies and an RTMP server that dies are waited for", "[servers][rtmp]") {
   if (!test::has_rtmp_server()) return;
   FaultRow row{10, "nginx-rtmp: the publisher killed, then the server", "RC, not ended"};
   test::RtmpServer server;
@@ -146,7 +146,7 @@ TEST_CASE("An RTMP publisher that dies and an RTMP server that dies are waited f
                " after the server; stop " + milliseconds(stop));
 }
 
-TEST_CASE("An HLS playlist that stops growing is a loss, and not an end", "[servers]") {
+TEST_CASE("An HLS playlist that stops growing is a loss, and not an end", "[servers][rtmp]") {
   if (!test::has_rtmp_server()) return;
   FaultRow row{11, "nginx: HLS whose publisher is killed", "RC, not ended"};
   test::RtmpServer server;
@@ -172,7 +172,7 @@ TEST_CASE("An HLS playlist that stops growing is a loss, and not an end", "[serv
                " after the publisher; stop " + milliseconds(stop));
 }
 
-TEST_CASE("MPEG-TS over UDP and SRT: a sender that goes and comes back", "[servers]") {
+TEST_CASE("MPEG-TS over UDP and SRT: a sender that goes and comes back", "[servers][others]") {
   for (const char* const scheme : {"udp", "srt"}) {
     CAPTURE(scheme);
     const bool is_udp = std::string{scheme} == "udp";
@@ -199,7 +199,7 @@ TEST_CASE("MPEG-TS over UDP and SRT: a sender that goes and comes back", "[serve
   }
 }
 
-TEST_CASE("A device that is gone is opened anew when it is back", "[servers]") {
+TEST_CASE("A device that is gone is opened anew when it is back", "[servers][others]") {
   if (!test::needs(test::has_program("Xvfb"), "xvfb")) return;
   FaultRow row{42, "x11grab of an X server, SIGKILL, another in its place", "Clean, full reopen"};
   const std::string display = ":" + std::to_string(100 + ::getpid() % 800);
@@ -240,7 +240,7 @@ struct Ignoring {
 
 }  // namespace
 
-TEST_CASE("Frames of an RTSP server are new when they are run on", "[servers]") {
+TEST_CASE("Frames of an RTSP server are new when they are run on", "[servers][rtsp]") {
   if (!test::has_rtsp_server()) return;
   test::RtspServer server;
   FFmpegOptions options = patient_enough();
