@@ -18,15 +18,13 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "rivals"))
 import schedules  # noqa: E402
 
-SECONDS = 120  # of each clip, at 30 frames a second
-
-# name: (size, encoder's arguments)
+# name: (size, seconds, encoder's arguments); 30 frames a second
 CLIPS = {
-    "1080p-h264": ("1920x1080", "-c:v libx264 -g 250"),
-    "1080p-h264-no-b": ("1920x1080", "-c:v libx264 -g 250 -bf 0"),
-    "1080p-hevc": ("1920x1080", "-c:v libx265 -preset ultrafast -x265-params log-level=error:keyint=250:bframes=3"),
-    "1080p-vp9": ("1920x1080", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -row-mt 1 -g 250 -b:v 4M"),
-    "360p-h264": ("640x360", "-c:v libx264 -g 250"),
+    "1080p-h264": ("1920x1080", 120, "-c:v libx264 -g 250"),
+    "1080p-h264-no-b": ("1920x1080", 60, "-c:v libx264 -g 250 -bf 0"),
+    "1080p-hevc": ("1920x1080", 60, "-c:v libx265 -preset ultrafast -x265-params log-level=error:keyint=250:bframes=3"),
+    "1080p-vp9": ("1920x1080", 60, "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -row-mt 1 -g 250 -b:v 4M"),
+    "360p-h264": ("640x360", 120, "-c:v libx264 -g 250"),
 }
 
 # name: COUNT,STEP,MILLISECONDS for each algorithm
@@ -42,10 +40,10 @@ SCHEDULES = {
 def make_clip(build, name):
     path = os.path.join(build, name + ".mp4")
     if not os.path.exists(path):
-        size, encoder = CLIPS[name]
+        size, seconds, encoder = CLIPS[name]
         part = os.path.join(build, "part-" + name + ".mp4")
         source = f"testsrc2=size={size}:rate=30,noise=alls=6:allf=t"
-        command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", source, "-t", str(SECONDS)]
+        command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", source, "-t", str(seconds)]
         subprocess.run(command + ["-pix_fmt", "yuv420p"] + encoder.split() + [part], check=True)
         os.rename(part, path)
     return path

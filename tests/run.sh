@@ -57,8 +57,8 @@ print_faults() {
 }
 step_debug() { preset debug g++ ${quick:+-LE packaging}; }
 step_asan() { STREAM_INFER_TEST_ROUNDS=0.5 preset asan g++; }
-step_tsan() { preset tsan g++; }
-step_clang() { STREAM_INFER_TEST_ROUNDS=0.25 preset clang clang++ -LE servers; }  # what g++ has tested, once more
+step_tsan() { STREAM_INFER_TEST_ROUNDS=0.5 preset tsan g++; }
+step_clang() { STREAM_INFER_TEST_ROUNDS=0.5 preset clang clang++ -LE servers; }  # what g++ has tested, once more
 
 step_format() {  # other versions format otherwise
   local program

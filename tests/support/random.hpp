@@ -25,6 +25,12 @@ using Random = Choices<std::mt19937_64>;
   return given == nullptr ? 1 : std::strtod(given, nullptr);
 }
 
+/// Of what the usual number of cases is sure to bring `count` times, how often fewer rounds() do.
+[[nodiscard]] inline std::uint64_t share_of(std::uint64_t count) {
+  const double share = rounds();
+  return share < 1 ? static_cast<std::uint64_t>(static_cast<double>(count) * share) : count;
+}
+
 /// A quarter of as many cases under ThreadSanitizer, which looks for something else.
 [[nodiscard]] constexpr std::uint64_t few(std::uint64_t cases) {
   return has_thread_sanitizer ? (cases + 3) / 4 : cases;

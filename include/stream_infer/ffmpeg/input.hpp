@@ -133,7 +133,7 @@ inline void set_defaults(Dictionary& dictionary, const Address& address, const F
   // Over TCP no packet is lost, and firewalls let it through; UDP is for servers that refuse TCP.
   if (transport.empty()) dictionary.set("rtsp_flags", "prefer_tcp");
   // UDP first: FFmpeg turns to TCP when nothing has come for so long, in microseconds.
-  if (transport.find("udp") != transport.npos && transport.find("tcp") != transport.npos)
+  if (transport.find("udp") != std::string_view::npos && transport.find("tcp") != std::string_view::npos)
     dictionary.set(compat::rtsp_timeout, "5000000");
 }
 
