@@ -51,3 +51,8 @@ TEST_CASE("A packet that holds no picture has no place", "[ffmpeg][codec_parser]
   CHECK_FALSE(parser.place());
   CHECK_FALSE(parser.is_frame());
 }
+
+TEST_CASE("Of some codecs there is no parser", "[ffmpeg][codec_parser]") {
+  CHECK(ffmpeg::CodecParser::has(AV_CODEC_ID_H264));
+  CHECK_FALSE(ffmpeg::CodecParser::has(AV_CODEC_ID_HUFFYUV));
+}

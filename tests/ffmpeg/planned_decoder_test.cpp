@@ -270,10 +270,115 @@ TEST_CASE("A change of shape in the middle of a stream of MPEG-2 loses no place"
                                     ":rate=25:duration=2 -pix_fmt yuv420p -c:v mpeg2video -bf 2 -g 12 " + more,
                                 name);
   };
-  const std::string first = part("96x64", "-aspect 4:3", "plan_4_3.ts");
-  for (const std::string& second : {part("96x64", "-aspect 16:9 -output_ts_offset 2", "plan_16_9.ts"),
-                                    part("112x80", "-aspect 4:3 -output_ts_offset 2", "plan_larger.ts")}) {
+  const std::string first = part("96x64", "-aspect 4:3 -output_ts_offset 2", "plan_4_3.ts");
+  for (const std::string& second : {part("96x64", "-aspect 16:9 -output_ts_offset 4", "plan_16_9.ts"),
+                                    part("112x80", "-aspect 4:3 -output_ts_offset 4", "plan_larger.ts")}) {
     check_joined(first, second);
+  }
+}
+
+TEST_CASE("Colours that a stream names once stay as in a full decode", "[ffmpeg][planned]") {
+  struct Encoder {
+    std::string plain, coloured, kind;
+  };
+  const std::string h264 = "-c:v libx264 -bf 0 -x264-params keyint=5";
+  const std::string mpeg2 = "-c:v mpeg2video -bf 0 -g 5 -seq_disp_ext ";
+  for (const Encoder& encoder : {Encoder{h264, h264 + ":fullrange=on:colormatrix=bt709", "h264"},
+                                 Encoder{mpeg2 + "never", mpeg2 + "always -colorspace bt709", "m2v"}}) {
+    CAPTURE(encoder.plain);
+    const auto part = [&](const std::string& arguments, const std::string& name) {
+      return si::test::read_file(
+          si::test::make_media("-f lavfi -i testsrc2=size=96x64:rate=25:duration=2 -pix_fmt yuv420p " + arguments,
+                               "plan_" + name + "." + encoder.kind));
+    };
+    si::test::Bytes bytes = part(encoder.plain, "plain");
+    const si::test::Bytes coloured = part(encoder.coloured, "coloured"), plain = bytes;
+    bytes.insert(bytes.end(), coloured.begin(), coloured.end());
+    bytes.insert(bytes.end(), plain.begin(), plain.end());
+    const si::test::TemporaryFolder folder;
+    const std::string path = folder / std::string{"joined.mkv"};
+    si::test::run_ffmpeg("-fflags +genpts -r 25 -i '" + folder.file("joined." + encoder.kind, bytes) + "' -c copy '" +
+                         path + "'");
+    const std::vector<Print> prints = si::test::prints_of(path, {.width = 48, .height = 32});
+    REQUIRE(prints.size() == 150);
+    CHECK(prints.back().pixels != prints[49].pixels);  // the same picture
+    for_random_cases(20, [&](Random& random) {
+      Case made = random_case(random, 6s);
+      made.position = 0s;  // from elsewhere on, nobody knows what was said before
+      check_exact(path, made, prints);
+    });
+  }
+}
+
+namespace {
+
+/// Takes from an H.264 stream's configuration, of the main profile, what tells how its pictures are put in order.
+void forget_order(si::test::Bytes& file) {
+  const std::vector<std::uint8_t> head{1, 77};  // the configuration's version, and the profile
+  const auto found = std::search(file.begin(), file.end(), head.begin(), head.end());
+  REQUIRE(found != file.end());
+  std::uint8_t* const set = &*found + 8;
+  const std::size_t end = 8 * static_cast<std::size_t>(found[6] << 8 | found[7]);
+  std::size_t at = 8 * 4;
+  const auto bit = [&] {
+    const bool one = (set[at / 8] >> (7 - at % 8) & 1) != 0;
+    ++at;
+    return one;
+  };
+  const auto number = [&] {
+    std::size_t zeros = 0;
+    while (!bit()) ++zeros;
+    at += zeros;
+  };
+  number();                                    // its own
+  for (int i = 0; i < 4; ++i) number();        // of pictures, and how many are referred to
+  static_cast<void>(bit());                    // gaps
+  for (int i = 0; i < 2; ++i) number();        // width and height
+  for (int i = 0; i < 2; ++i) REQUIRE(bit());  // frames, predicted in a direct way
+  if (bit())
+    for (int i = 0; i < 4; ++i) number();   // cropping
+  for (std::size_t i = at; i < end; ++i) {  // nothing more is said: the end's bit, and zeros
+    const auto mask = static_cast<std::uint8_t>(0x80U >> i % 8);
+    set[i / 8] = static_cast<std::uint8_t>(i == at + 1 ? set[i / 8] | mask : set[i / 8] & ~mask);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("A decoder that has found out how pictures are put in order decodes all that is not planned",
+          "[ffmpeg][planned]") {
+  const si::test::TemporaryFolder folder;
+  std::string list;
+  for (const std::string_view source :
+       {"testsrc2=size=96x64:rate=25:duration=12,noise=alls=80:allf=t -b-bias -100 -b_strategy 2",
+        "testsrc2=size=96x64:rate=25:duration=8 -b_strategy 0"}) {
+    const std::string name = "part" + std::to_string(list.size()) + ".mkv";
+    si::test::Bytes part =
+        si::test::read_file(si::test::make_media("-f lavfi -i " + std::string{source} +
+                                                     " -pix_fmt yuv420p -c:v libx264 -profile:v main -g 10 -bf 3 -refs "
+                                                     "4 -x264-params scenecut=0:b-pyramid=normal",
+                                                 "plan_" + name));
+    forget_order(part);
+    list += "file '" + folder.file(name, part) + "'\n";
+  }
+  const std::string path = folder / std::string{"deeper.mkv"};
+  const std::string parts = folder.file("parts.txt", si::test::Bytes(list.begin(), list.end()));
+  si::test::run_ffmpeg("-f concat -safe 0 -i '" + parts + "' -c copy '" + path + "'");
+  const std::vector<Print> prints = si::test::prints_of(path, {.width = 48, .height = 32});
+  REQUIRE(prints.size() < 500);  // it loses some when it finds out
+  for (const si::MediaTime interval : {si::MediaTime{400ms}, si::MediaTime{1s}, si::MediaTime{4s}}) {
+    si::FFmpegReader reader =
+        si::FFmpegProducer{{.width = 48, .height = 32}}.open(path, Case{.plan = {{{.interval = interval}}}}.options());
+    std::size_t frames = 0, compared = 0;
+    for (si::Frame frame; reader.read(frame) == si::ReadStatus::frame; ++frames) {
+      if (frame.left_out() || frame.time() < 13s) continue;
+      CHECK(std::find(prints.begin(), prints.end(), si::test::print_of(frame)) != prints.end());
+      ++compared;
+    }
+    CHECK(frames >= prints.size());
+    CHECK(frames <= prints.size() + 1);
+    CHECK(compared > 100);
+    CHECK(reader.counters()->decode_errors <= 1);
   }
 }
 

@@ -25,6 +25,10 @@ class Bitstream {
   /// The most pictures that may be decoded before one and shown after it, if the decoder is to put them in order at once.
   [[nodiscard]] virtual std::size_t most_reordered() const { return SIZE_MAX; }
 
+  /// Whether the decoder finds out how many pictures it must put in order, for the bits may not say it: one that has not
+  /// seen them all would have to find out again, and lose a picture.
+  [[nodiscard]] virtual bool finds_out_order() const { return false; }
+
   /// Whether the decoder must be emptied where packets before an entry point are left out.
   [[nodiscard]] virtual bool flush_at_jump() const { return false; }
 

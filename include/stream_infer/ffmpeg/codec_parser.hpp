@@ -20,6 +20,12 @@ class CodecParser {
     parser_->flags |= PARSER_FLAG_COMPLETE_FRAMES;
   }
 
+  /// Whether this FFmpeg has one.
+  [[nodiscard]] static bool has(AVCodecID codec) {
+    const Handle<AVCodecParserContext, close_parser> parser{av_parser_init(codec)};
+    return parser != nullptr;
+  }
+
   /// Reads the next packet of the stream.
   void parse(const AVPacket& packet) {
     std::uint8_t* out = nullptr;

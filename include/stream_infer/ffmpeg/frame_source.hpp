@@ -38,7 +38,8 @@ namespace stream_infer::ffmpeg {
 ///
 /// From a start position on, the frames are the same, in time and pixels, as those of a reading from the start. It seeks
 /// where the first picture that comes then proves it: an intra coded key frame with a time stamp of its own, at or before
-/// the position. A landing that proves nothing is tried again further back, and in the end from the start.
+/// the position. A landing that proves nothing is tried again further back, and in the end from the start. What it cannot
+/// see are colours that H.264 or MPEG-2 names somewhere before the position, and neither at the start nor there.
 class FrameSource {
   using Clock = std::chrono::steady_clock;
 

@@ -59,7 +59,9 @@ class HevcBitstream final : public Bitstream {
       if (type == 19 || type == 20) traits.entry = PictureTraits::Entry::closed;
       if (type == 21) traits.entry = PictureTraits::Entry::open;
       // even types: no picture of the same temporal layer refers to it; of a higher layer, if there is one, it may
-      traits.droppable = type < 10 && type % 2 == 0 && (unit[1] & 7) - 1 == highest_layer_;
+      const int layer = (unit[1] & 7) - 1;
+      if (layer < 0 || layer > highest_layer_) return {};
+      traits.droppable = type < 10 && type % 2 == 0 && layer == highest_layer_;
       traits.sure_of_before = type == 6 || type == 7;  // RADL
     }
     if (units.broken() || first_slices != 1 || sets.too_many() || may_hide_) return {};

@@ -2,6 +2,7 @@
 
 #include "stream_infer/ffmpeg/av1_bitstream.hpp"
 #include "stream_infer/ffmpeg/bitstream.hpp"
+#include "stream_infer/ffmpeg/codec_parser.hpp"
 #include "stream_infer/ffmpeg/compat.hpp"
 #include "stream_infer/ffmpeg/h264_bitstream.hpp"
 #include "stream_infer/ffmpeg/handle.hpp"
@@ -26,10 +27,13 @@ Handle<Bitstream> make(const Args&... arguments) {
     case AV_CODEC_ID_H264:
       // FFmpeg makes up for an old encoder's errors in 4:4:4, which it knows by a comment in the first packet.
       if (parameters.profile == 244 || parameters.profile == 44) return nullptr;
+      if (!CodecParser::has(AV_CODEC_ID_H264)) return nullptr;
       return detail::make<detail::H264Bitstream>(parameters);
-    case AV_CODEC_ID_HEVC: return detail::make<detail::HevcBitstream>(parameters);
+    case AV_CODEC_ID_HEVC:
+      if (!CodecParser::has(AV_CODEC_ID_HEVC)) return nullptr;
+      return detail::make<detail::HevcBitstream>(parameters);
     case AV_CODEC_ID_MPEG1VIDEO:
-    case AV_CODEC_ID_MPEG2VIDEO: return detail::make<detail::Mpeg2Bitstream>();
+    case AV_CODEC_ID_MPEG2VIDEO: return detail::make<detail::Mpeg2Bitstream>(parameters);
     case AV_CODEC_ID_VP8: return detail::make<detail::Vp8Bitstream>();
     case AV_CODEC_ID_VP9: return detail::make<detail::Vp9Bitstream>();
     case AV_CODEC_ID_AV1: return detail::make<detail::Av1Bitstream>();

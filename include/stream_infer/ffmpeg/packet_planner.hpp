@@ -141,6 +141,7 @@ class PacketPlanner {
   void give_up() {
     if (gave_up_) return;
     gave_up_ = true;
+    unneeded_before_ = 0;
     while (!unsorted_.empty()) {
       last_shown_ = unsorted_.front().timestamp;
       pictures_.push_back(unsorted_.pop_front());
@@ -321,18 +322,25 @@ class PacketPlanner {
     if (own == PictureNeed::needed || oldest.packet.traits.droppable) return own;
     const bool in_group = !oldest.leading && !oldest.packet.traits.sure_of_before;
     if (in_group && oldest.number < needed_before_) return PictureNeed::needed;
+    if (in_group && oldest.number < unneeded_before_ && own == PictureNeed::not_needed) return own;
     PictureNeed rest = own;
+    std::uint64_t group_end = added_;
     bool in_next_lead = false;
+    const auto note = [&] {
+      if (in_group && rest == PictureNeed::not_needed) unneeded_before_ = group_end;
+      return rest;
+    };
     for (std::size_t i = 1; i < packets_.size(); ++i) {
       const Waiting& later = packets_[i];
       const PictureTraits& traits = later.packet.traits;
       const bool in_a_lead = later.leading || traits.hidden || traits.sure_of_before;
       const bool is_entry = traits.entry != PictureTraits::Entry::none;
+      if (is_entry && group_end == added_) group_end = later.number;
       if (oldest.leading || in_next_lead) {
-        if (is_entry || !in_a_lead) return rest;
+        if (is_entry || !in_a_lead) return note();
         if (traits.sure_of_before) continue;  // it refers to its own entry point at the most
       } else if (traits.entry == PictureTraits::Entry::closed) {
-        return rest;
+        return note();
       } else if (is_entry) {
         in_next_lead = true;
         continue;  // it refers to nothing
@@ -344,7 +352,7 @@ class PacketPlanner {
       }
       if (rest != PictureNeed::unknown && need != PictureNeed::not_needed) rest = need;
     }
-    return ended_ ? rest : PictureNeed::unknown;
+    return ended_ ? note() : PictureNeed::unknown;
   }
 
   std::unique_ptr<PictureNeeds> needs_;
@@ -370,7 +378,8 @@ class PacketPlanner {
   bool gave_up_ = false;
 
   std::uint64_t needed_before_ = 0;  // the number of a packet that is needed, and all references before it in its group
-  bool contiguous_ = true;           // since the last packet decoded, no reference was left out
+  std::uint64_t unneeded_before_ = 0;  // likewise, with nothing needed in its group from those decided upon to it
+  bool contiguous_ = true;             // since the last packet decoded, no reference was left out
   bool group_left_out_ = false;
   bool lead_left_out_ = false;  // a reference of the lead that is being decided upon
   Decided decided_;

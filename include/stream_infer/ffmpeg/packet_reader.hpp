@@ -24,11 +24,13 @@ namespace stream_infer::ffmpeg {
 /// Reads the packets of a source, and goes past those that nobody needs without reading them, where the container's index
 /// has a place for every one. What the packets of a gap would say is known beforehand, or else they are read:
 ///
-/// - how many pictures there are: the index says it;
+/// - how many pictures there are: the index says it, of kinds of samples that must hold just one that is shown;
 /// - that none is needed: no window of an algorithm can reach one, wherever in the gap each of them may lie in time. For
 ///   that, the packets after the gap are looked at first; if they do not prove it, reading goes on before it;
 /// - that nothing after the gap refers to it: there is a closed entry point, by its own bits as by the index. A stream that
-///   has parameter sets among its pictures is read as a whole.
+///   may have parameter sets among its pictures is read as a whole.
+///
+/// A file whose samples are not what their kind says is beyond that: its frames are numbered as its index has them.
 ///
 /// The times of the pictures in the gap are the index's: when they are decoded, moved by as much as at the entry point
 /// before them. Demuxer and bitstream stay with the caller. One thread.
@@ -43,7 +45,7 @@ class PacketReader {
 
   PacketReader(Demuxer& demuxer, Bitstream& bitstream, Limits limits)
       : demuxer_{&demuxer}, bitstream_{&bitstream}, limits_{limits} {
-    if (!demuxer.has_whole_index()) return;
+    if (!demuxer.has_whole_index() || !has_one_picture_each(*demuxer.stream().codecpar)) return;
     const StreamIndex index = demuxer.index();
     const std::int64_t begin = index[0].timestamp, end = index[index.size() - 1].timestamp;
     can_pass_ = begin >= -farthest && begin < end && end <= farthest;
@@ -90,6 +92,20 @@ class PacketReader {
  private:
   static constexpr std::int64_t farthest = INT64_MAX / 8;  // of time stamps, so that they can be reckoned with
 
+  /// Whether a kind of samples is such that each is one picture, and that what those after it must know is not in it: ISO/IEC
+  /// 14496-15, 5.3.3 and 8.3.3, and the AV1 Codec ISO Media File Format Binding, 2.4.
+  [[nodiscard]] static bool has_one_picture_each(const AVCodecParameters& parameters) {
+    switch (parameters.codec_id) {
+      case AV_CODEC_ID_H264: return parameters.codec_tag == MKTAG('a', 'v', 'c', '1');
+      case AV_CODEC_ID_HEVC: return parameters.codec_tag == MKTAG('h', 'v', 'c', '1');
+      case AV_CODEC_ID_AV1: return true;
+      default: {
+        const AVCodecDescriptor* codec = avcodec_descriptor_get(parameters.codec_id);
+        return codec != nullptr && (codec->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
+      }
+    }
+  }
+
   /// The last key frame after `from` such that nothing before it is likely to be needed; `from` if it is not worth it.
   [[nodiscard]] std::size_t end_of_gap(std::size_t from, const AVPacket& entry, const PacketPlanner& planner) const {
     const StreamIndex index = demuxer_->index();
@@ -122,7 +138,7 @@ class PacketReader {
     std::int64_t first = 0;
     for (bool in_lead = true; in_lead || known < reach;) {
       const Demuxer::Status status = demuxer_->read(packet_);
-      if (status == Demuxer::Status::end && !landed_.empty()) {
+      if (status == Demuxer::Status::end && !landed_.empty() && !demuxer_->failure()) {
         known = shown.size();
         break;
       }

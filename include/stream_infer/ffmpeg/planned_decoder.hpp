@@ -125,7 +125,8 @@ class PlannedDecoder {
 
   static constexpr std::size_t patience = 16;         // packets left out before what waits in the decoder is asked for
   static constexpr std::size_t most_kept = 64 << 10;  // bytes of parameter sets
-  static constexpr std::size_t least_apart = 8;       // packets of a group that is worth it
+  static constexpr std::size_t most_while_apart = 1 << 20;  // likewise
+  static constexpr std::size_t least_apart = 8;             // packets of a group that is worth it
   static constexpr std::size_t most_in_first_group = 1024;  // packets
   static constexpr std::size_t most_pictures = 1 << 14;     // that are told ahead of one that is being decoded
 
@@ -168,7 +169,7 @@ class PlannedDecoder {
         stream_infer::detail::count(counters_->packets_read);
         return true;
       }
-      if (!decoder_.in_group() || (apart_ && is_closed_entry(packet))) begin_group(false);
+      if (!decoder_.in_group() || (may_leave_group() && is_closed_entry(packet))) begin_group(false);
       send(packet, true);
     } else if (at_end_) {
       decoder_.finish();
@@ -205,7 +206,7 @@ class PlannedDecoder {
   void count_in_group() {
     const PacketPlanner::Decided& decided = planner_.decided();
     if (decided.entry != PictureTraits::Entry::none) {
-      next_apart_ = is_worth_it(in_group_, needed_in_group_) && !goes_on_ && !has_too_many_sets();
+      next_apart_ = is_worth_it(in_group_, needed_in_group_) && !goes_on_ && !too_many_sets_;
       in_group_ = needed_in_group_ = 0;
       goes_on_ = false;
     }
@@ -309,21 +310,28 @@ class PlannedDecoder {
   /// The next packets refer to nothing before them. The decoder gets all parameter sets of those before: it may not have had
   /// them, or have been opened anew because it met damage.
   void begin_group(bool apart) {
-    if (apart || apart_ || !has_too_many_sets()) kept_sets_ = all_sets_;
+    if (apart || apart_ || !too_many_sets_) kept_sets_ = all_sets_ + kept_sets_;
     apart_ = apart;
     decoder_.begin_group(apart);
   }
 
   /// Remembers a packet's parameter sets, for decoders that do not get it. If they are others all the time, there are none.
   void note_sets(const AVPacket& packet) {
-    if (!apart_ && (has_too_many_sets() || planner_.gave_up())) return;
+    const bool no_more_groups =
+        planner_.gave_up() && planner_.waiting() == 0 && decoder_.in_group() && !may_leave_group();
+    if (no_more_groups || (too_many_sets_ && !apart_)) return;
+    if (bitstream_->keep_parameter_sets(packet, all_sets_)) return;
+    too_many_sets_ =
+        true;  // so no further group goes apart; the decoder of those that do not has had only the older ones
     sets_.clear();
-    if (!bitstream_->keep_parameter_sets(packet, sets_)) too_many_sets_ = true;
-    if (sets_.empty() || sets_ == latest_sets_) return;
-    latest_sets_ = sets_;
+    static_cast<void>(bitstream_->keep_parameter_sets(packet, sets_));
     all_sets_ += sets_;
+    if (all_sets_.size() > most_while_apart)
+      throw make_error(AVERROR_INVALIDDATA, "decode", demuxer_->name(), "it has more parameter sets than any stream");
   }
-  [[nodiscard]] bool has_too_many_sets() const { return too_many_sets_ || all_sets_.size() > most_kept; }
+
+  /// Whether the group that the decoder is given may end at an entry point, though there is no plan.
+  [[nodiscard]] bool may_leave_group() const { return apart_ && !bitstream_->finds_out_order(); }
 
   /// The oldest packet; it stays as it is until the next call.
   const AVPacket* take_packet() {
@@ -369,10 +377,9 @@ class PlannedDecoder {
   std::size_t in_group_ = 0;         // packets decided upon since the latest entry point
   std::size_t needed_in_group_ = 0;  // of their pictures
   bool goes_on_ = false;             // the decoder got the entry point as one more packet of the group before
-  std::string all_sets_;             // bytes: the parameter sets of all packets, but for those that are repeated
-  std::string latest_sets_;          // of the latest packet that had some
+  std::string all_sets_;             // bytes: the parameter sets of all packets, those that are repeated once
   std::string sets_;                 // of one packet
-  bool too_many_sets_ = false;       // in one packet
+  bool too_many_sets_ = false;       // to remember them all
   bool await_key_;                   // what comes before a key frame, the decoder would make up
 };
 

@@ -9,7 +9,7 @@
 
 namespace stream_infer::ffmpeg::detail {
 
-/// RFC 6386, 9.1.
+/// RFC 6386, 9.1 to 9.3.
 class Vp8Bitstream final : public Bitstream {
  public:
   [[nodiscard]] std::size_t most_reordered() const override { return 0; }
@@ -19,7 +19,37 @@ class Vp8Bitstream final : public Bitstream {
     if (packet.size() < 10) return {};
     const bool shown = (packet[0] & 0x10) != 0;
     const bool key = (packet[0] & 1) == 0 && shown;
+    if (key && keeps_segments(packet.from(10))) return {};
     return PictureTraits{.entry = key ? PictureTraits::Entry::closed : PictureTraits::Entry::none, .hidden = !shown};
+  }
+
+ private:
+  /// Whether a key frame takes the map of its segments from the picture before it.
+  static bool keeps_segments(Bytes header) {
+    std::size_t at = 0;
+    const auto byte = [&] { return at < header.size() ? unsigned{header[at++]} : 0U; };
+    unsigned value = byte() << 8;
+    value |= byte();
+    unsigned range = 255;
+    int shifted = 0;
+    const auto bit = [&] {  // 7.3, where both values are as likely
+      const unsigned split = 1 + ((range - 1) >> 1);
+      const bool one = value >= split << 8;
+      if (one) value -= split << 8;
+      range = one ? range - split : split;
+      for (; range < 128; range <<= 1) {
+        value <<= 1;
+        if (++shifted == 8) {
+          shifted = 0;
+          value |= byte();
+        }
+      }
+      return one;
+    };
+    bit();  // of the colours
+    bit();  // of clamping
+    const bool has_segments = bit();
+    return has_segments && !bit();
   }
 };
 
