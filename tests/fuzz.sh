@@ -45,5 +45,5 @@ for target in "${targets[@]}"; do
     "tests/fuzz/${target}_fuzz.cpp" -o "$out/${target}_fuzz" -pthread \
     $(pkg-config --cflags --libs libavformat libavcodec libavutil libswscale libavdevice libavfilter)
   echo "== $target"
-  (cd "$out" && "./${target}_fuzz" "-max_total_time=$seconds" -max_len=4096 -print_final_stats=1 "$target")
+  (cd "$out" && "./${target}_fuzz" "-max_total_time=$seconds" -max_len=16384 -print_final_stats=1 "$target")
 done

@@ -237,6 +237,16 @@ TEST_CASE("Colours follow the picture's own matrix and range", "[ffmpeg][convert
   row_35.happened("the picture's own matrix");
 }
 
+TEST_CASE("A colour space or range that FFmpeg has no name for is as none", "[ffmpeg][converter]") {
+  // Decoders hand on what a stream says; UndefinedBehaviorSanitizer sees where that is read as an enumeration.
+  const UniqueFrame picture = random_picture(48, 32, AV_PIX_FMT_YUV420P);
+  const std::uint64_t unnamed = print(convert(*picture, {48, 32, PixelFormat::bgr24}));
+  const int space = 134, range = 77;
+  std::memcpy(&picture->colorspace, &space, sizeof space);
+  std::memcpy(&picture->color_range, &range, sizeof range);
+  CHECK(print(convert(*picture, {48, 32, PixelFormat::bgr24})) == unnamed);
+}
+
 TEST_CASE("A converter notices when the picture changes its kind", "[ffmpeg][converter]") {
   Converter converter;
   Image image{ImageSpec{40, 30, PixelFormat::bgr24}};

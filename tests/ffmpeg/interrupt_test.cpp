@@ -53,6 +53,13 @@ TEST_CASE("Without a deadline FFmpeg may wait for ever", "[ffmpeg][interrupt]") 
   CHECK_FALSE(ask(interrupt));
 }
 
+TEST_CASE("A deadline that nobody lives to see is none", "[ffmpeg][interrupt]") {
+  Interrupt interrupt;
+  interrupt.expect_within(stream_infer::MediaTime::max(), stream_infer::MediaTime::max());
+  CHECK(interrupt.deadline() == Interrupt::Clock::time_point::max());
+  CHECK_FALSE(ask(interrupt));
+}
+
 TEST_CASE("A listener hears once that a wait is long", "[ffmpeg][interrupt]") {
   Interrupt interrupt;
   int heard = 0;

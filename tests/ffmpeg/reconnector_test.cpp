@@ -66,3 +66,15 @@ TEST_CASE("Without a policy, and where it says so, a source is given up", "[ffmp
   CHECK_FALSE(Reconnector{BackOff{}}.lost(make_error(AVERROR_HTTP_UNAUTHORIZED, "open", "a")));
   CHECK(Reconnector{BackOff{}}.lost(refused));
 }
+
+TEST_CASE("Pauses that make no sense are no pause, or a very long one", "[ffmpeg][reconnector]") {
+  const Error refused = make_error(AVERROR(ECONNREFUSED), "open", "a");
+  const auto pause_of = [&](MediaTime said) {
+    Reconnector reconnector{[said](const ConnectionLoss&) -> std::optional<MediaTime> { return said; }};
+    const auto now = std::chrono::steady_clock::now();
+    return reconnector.lost(refused).value().next_attempt - now;
+  };
+  CHECK(pause_of(MediaTime::min()) < 1h);
+  CHECK(pause_of(MediaTime::min()) >= 0s);
+  CHECK(pause_of(MediaTime::max()) > 20000h);
+}

@@ -16,7 +16,7 @@ template <class T>
 
 template <class T>
 [[nodiscard]] constexpr T clamp(T value, T low, T high) {
-  return min(max(value, low), high);
+  return detail::min(detail::max(value, low), high);
 }
 
 }  // namespace stream_infer::detail

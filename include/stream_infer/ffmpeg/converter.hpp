@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,13 +53,22 @@ class Converter {
   };
 
   void scale(const AVFrame& from, ImageSpan to) {
-    const Kind kind{from.width,       from.height, from.format, from.colorspace,
-                    from.color_range, to.width,    to.height,   to_av(to.format)};
+    const Kind kind{from.width, from.height, from.format,     number_in(from.colorspace), number_in(from.color_range),
+                    to.width,   to.height,   to_av(to.format)};
     if (!scaler_ || kind != kind_) prepare(kind);
     std::array<std::uint8_t*, 4> planes{to.data};
     std::array<int, 4> strides{static_cast<int>(to.stride)};
     const int rows = sws_scale(scaler_.get(), from.data, from.linesize, 0, from.height, planes.data(), strides.data());
     if (rows < 0) throw make_error(rows, "convert", {}, describe(kind));
+  }
+
+  /// Decoders put there what the stream says; C++ lets no enumeration be read that has no such value.
+  template <class Enumeration>
+  static int number_in(const Enumeration& value) {
+    int number = 0;
+    static_assert(sizeof number == sizeof value);
+    std::memcpy(&number, &value, sizeof number);
+    return number;
   }
 
   void prepare(const Kind& kind) {

@@ -155,11 +155,12 @@ class FFmpegReader {
     }
 
     /// No packet has come for a while.
-    static void stall(void* self) {
+    static void stall(void* self) noexcept try {
       Ahead& ahead = *static_cast<Ahead*>(self);
       if (!ahead.source.info().live || !ahead.is_playing) return;
       ahead.is_playing = false;
       static_cast<void>(ahead.tell({.state = Connection::State::stalled}));
+    } catch (...) {  // no memory to say it; FFmpeg, which called, knows no exceptions
     }
 
     void stop() noexcept override {

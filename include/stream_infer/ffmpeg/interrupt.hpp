@@ -22,12 +22,11 @@ class Interrupt {
   [[nodiscard]] const std::atomic<bool>& flag() const { return requested_; }
 
   /// What FFmpeg waits for from now on is over after `time`; after `notice`, `listener` hears that it still waits, once, on
-  /// the thread that waits. 0: never.
+  /// the thread that waits. 0, or more than a century: never.
   void expect_within(MediaTime time, MediaTime notice = {}) {
-    const MediaTime now = Clock::now().time_since_epoch();
     timed_out_.store(false, std::memory_order_relaxed);
-    notice_.store(notice > MediaTime{0} ? (now + notice).count() : never, std::memory_order_relaxed);
-    deadline_.store(time > MediaTime{0} ? (now + time).count() : never, std::memory_order_relaxed);
+    notice_.store(moment_after(notice), std::memory_order_relaxed);
+    deadline_.store(moment_after(time), std::memory_order_relaxed);
   }
   /// There is nothing to wait for.
   void expect_nothing() {
@@ -52,6 +51,12 @@ class Interrupt {
 
  private:
   static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+
+  static std::int64_t moment_after(MediaTime time) {
+    constexpr MediaTime century{3'155'760'000'000'000'000};
+    if (time <= MediaTime{0} || time > century) return never;
+    return MediaTime{Clock::now().time_since_epoch() + time}.count();
+  }
 
   [[nodiscard]] bool is_over() {
     if (requested()) return true;

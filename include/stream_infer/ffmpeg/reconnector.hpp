@@ -2,6 +2,7 @@
 
 #include "stream_infer/core/error.hpp"
 #include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/min_max.hpp"
 #include "stream_infer/ffmpeg/compat.hpp"
 #include "stream_infer/ffmpeg/error.hpp"
 #include "stream_infer/producer/back_off.hpp"
@@ -42,7 +43,8 @@ class Reconnector {
  public:
   using Clock = std::chrono::steady_clock;
 
-  static constexpr MediaTime healthy{30'000'000'000};  ///< after that long, a loss is a first one
+  static constexpr MediaTime healthy{30'000'000'000};                ///< after that long, a loss is a first one
+  static constexpr MediaTime longest_pause{86'400'000'000'000'000};  ///< whatever the policy says: 1000 days
 
   explicit Reconnector(ReconnectPolicy policy)
       : policy_{std::move(policy)},
@@ -65,8 +67,10 @@ class Reconnector {
     const std::optional<MediaTime> pause = policy_(
         {.error = error, .attempt = attempts_, .permanent = is_permanent(error, has_played_), .random = next_random()});
     if (!pause) return std::nullopt;
-    return Connection{
-        .state = Connection::State::reconnecting, .attempt = attempts_, .next_attempt = now + *pause, .error = error};
+    return Connection{.state = Connection::State::reconnecting,
+                      .attempt = attempts_,
+                      .next_attempt = now + stream_infer::detail::clamp(*pause, MediaTime{0}, longest_pause),
+                      .error = error};
   }
 
  private:
