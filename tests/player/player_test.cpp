@@ -905,3 +905,24 @@ TEST_CASE("Who listens cannot be changed while a play is active", "[player]") {
   f.player.stop();
   f.player.on_status({});
 }
+
+TEST_CASE("Frames tell which play of which source they come from", "[player]") {
+  const auto play = [](bool live) {
+    Script script = steady_script(3, 25);
+    script.info.live = live;
+    Fixture f{script};
+    std::vector<si::SourceId> sources;
+    for (auto [frame, number] : f.player.play()) sources.push_back(frame.source());
+    REQUIRE(sources.size() == 3);
+    CHECK(sources[0] == sources[2]);
+    CHECK(sources[0].name == "rtsp://***@cam/1?token=***");
+    return sources[0].began_at;
+  };
+  CHECK(play(false) == si::WallTime{});  // a recording gives the same records whenever it is played
+  const auto before = std::chrono::system_clock::now();
+  const si::WallTime first = play(true), second = play(true);
+  CHECK(first >= before - 1s);
+  CHECK(second <= std::chrono::system_clock::now());
+  CHECK(first < second);
+  CHECK(si::Frame{}.source() == si::SourceId{});
+}

@@ -6,6 +6,7 @@
 #include "stream_infer/core/once.hpp"
 #include "stream_infer/core/recycler.hpp"
 #include "stream_infer/core/ref_count.hpp"
+#include "stream_infer/core/source_id.hpp"
 #include "stream_infer/core/stats.hpp"
 
 #include <atomic>
@@ -29,6 +30,7 @@ struct FrameOrigin {
   std::uint32_t epoch = 0;
   bool damaged = false;
   std::chrono::steady_clock::time_point arrived{};
+  SourceId source{};
 };
 
 /// What the frames of one pool share. It lives as long as any of them.
@@ -152,6 +154,9 @@ class Frame {
   /// clock jumped. Between two frames of different epochs anything may have happened.
   [[nodiscard]] inline std::uint32_t epoch() const noexcept;
 
+  /// Which play of which source it comes from.
+  [[nodiscard]] inline const SourceId& source() const noexcept;
+
   /// Whether the decoder had to make up some of its pixels: parts of the stream were lost.
   [[nodiscard]] inline bool damaged() const noexcept;
 
@@ -198,6 +203,7 @@ struct FrameAccess {
     frame.state_->index_ = index;
     frame.state_->timing_ = timing;
   }
+  static void set_source(Frame& frame, const SourceId& source) { frame.state_->origin_.source = source; }
   static void leave_out(Frame& frame) { frame.state_->left_out_ = true; }
   static void set_origin(Frame& frame, const FrameOrigin& origin) { frame.state_->origin_ = origin; }
   static const FrameOrigin& origin(const FrameState& state) { return state.origin_; }
@@ -218,6 +224,10 @@ inline const Timing& Frame::timing() const noexcept {
 }
 inline std::uint32_t Frame::epoch() const noexcept {
   return state_ == nullptr ? 0 : detail::FrameAccess::origin(*state_).epoch;
+}
+inline const SourceId& Frame::source() const noexcept {
+  static const SourceId none{};
+  return state_ == nullptr ? none : detail::FrameAccess::origin(*state_).source;
 }
 inline bool Frame::damaged() const noexcept {
   return state_ != nullptr && detail::FrameAccess::origin(*state_).damaged;

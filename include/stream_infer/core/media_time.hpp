@@ -13,6 +13,9 @@ namespace stream_infer {
 /// A position on a source's own time line, or a span of it: nanoseconds since the source's start.
 using MediaTime = std::chrono::nanoseconds;
 
+/// A moment by this machine's clock: UTC, in nanoseconds since 1970.
+using WallTime = std::chrono::sys_time<MediaTime>;
+
 /// `time` in seconds.
 [[nodiscard]] constexpr double to_seconds(MediaTime time) { return static_cast<double>(time.count()) * 1e-9; }
 

@@ -2,6 +2,7 @@
 
 #include "stream_infer/core/media_time.hpp"
 #include "stream_infer/core/name.hpp"
+#include "stream_infer/core/source_id.hpp"
 
 #include <cstdint>
 #include <exception>
@@ -17,6 +18,7 @@ struct Record {
   Name algo{};                    ///< the name given to load_algo
   T value;                        ///< what run() returned; need not be default-constructible
   std::uint32_t epoch = 0;        ///< of the window's last frame: Frame::epoch()
+  SourceId source{};              ///< likewise: Frame::source()
 };
 
 /// What an exporter's on_error() gets: an algorithm threw, or the exporter itself threw at a record.

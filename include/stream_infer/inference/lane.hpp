@@ -271,8 +271,8 @@ class Lane {
         algo_.run(Loaded::Shape::argument(window_));
         ran(begin);
       } else {
-        const Record<Value> record{last.time(), last.index(), name_, algo_.run(Loaded::Shape::argument(window_)),
-                                   last.epoch()};
+        const Record<Value> record{last.time(),  last.index(), name_, algo_.run(Loaded::Shape::argument(window_)),
+                                   last.epoch(), last.source()};
         ran(begin);
         if (std::string message = outlet.template collect<I>(record); !message.empty())
           edit([&](AlgoStats& stats) {

@@ -3,7 +3,9 @@
 #include "stream_infer/core/callback.hpp"
 #include "stream_infer/core/frame.hpp"
 #include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/name.hpp"
 #include "stream_infer/core/redact.hpp"
+#include "stream_infer/core/source_id.hpp"
 #include "stream_infer/core/stats.hpp"
 #include "stream_infer/player/frame_selector.hpp"
 #include "stream_infer/player/play_needs.hpp"
@@ -12,6 +14,7 @@
 #include "stream_infer/schedule/sampling_plan.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -166,6 +169,7 @@ class PlaySession {
         reader_{open(producer, monitor, request)},
         info_{reader_.info()},
         selector_{request.fps, info_, request.position} {
+    source_.name = Name{name_};
     std::shared_ptr<const SourceCounters> counters;
     if constexpr (requires { counters = reader_.counters(); }) counters = reader_.counters();
     monitor.opened(info_, selector_.rate(), std::move(counters));
@@ -196,6 +200,9 @@ class PlaySession {
   bool publish(Frame& frame) {
     const Timing timing = selector_.timing(frame.time());
     FrameAccess::number(frame, monitor_->played.load(std::memory_order_relaxed), timing);
+    if (info_.live && source_.began_at == WallTime{})
+      source_.began_at = std::chrono::time_point_cast<MediaTime>(std::chrono::system_clock::now()) - frame.time();
+    FrameAccess::set_source(frame, source_);
     if (!tracker_->add_frame(frame)) {
       count(monitor_->skipped_tracker);
       return false;
@@ -240,6 +247,7 @@ class PlaySession {
   Tracker* tracker_;
   PlayMonitor* monitor_;
   std::string name_;
+  SourceId source_;
   ReaderOf<P> reader_;
   SourceInfo info_;
   FrameSelector selector_;
