@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -51,6 +52,8 @@ NamedSchedule parse(const std::string& name) try {
   }
   if (!text.starts_with('@')) throw std::invalid_argument{"'@' is missing"};
   text.remove_prefix(1);
+  if (text.empty() || text.front() < '0' || text.front() > '9')
+    throw std::invalid_argument{"after '@' comes a whole number of ms, s or min"};
   const auto interval = static_cast<std::int64_t>(take_number(text));
   if (text == "ms")
     schedule.interval = std::chrono::milliseconds{interval};
@@ -59,7 +62,7 @@ NamedSchedule parse(const std::string& name) try {
   else if (text == "min")
     schedule.interval = std::chrono::minutes{interval};
   else
-    throw std::invalid_argument{"the interval has no unit: ms, s or min"};
+    throw std::invalid_argument{"the interval is a whole number of ms, s or min: 500ms, 5s"};
   si::detail::check(name, schedule);
   return {name, schedule};
 } catch (const std::invalid_argument& error) {
@@ -69,6 +72,12 @@ NamedSchedule parse(const std::string& name) try {
 
 std::string percent(std::size_t part, std::size_t whole) {
   return whole == 0 ? "0 %" : std::to_string((100 * part + whole / 2) / whole) + " %";
+}
+
+std::string seconds(double time) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.1f s", time);
+  return text.data();
 }
 
 /// How the video is built, as far as its packets tell.
@@ -87,12 +96,13 @@ struct Structure {
     ++groups.back();
   }
 
-  void print() {
+  void print(const std::optional<si::Rational>& fps) {
     if (packets == 0) return;
     std::sort(groups.begin(), groups.end());
     std::cout << "structure: " << packets << " pictures in " << groups.size() << " groups";
     if (!groups.empty())
       std::cout << " of " << groups.front() << " to " << groups.back() << " (median " << groups[groups.size() / 2]
+                << (fps ? ", " + seconds(static_cast<double>(groups[groups.size() / 2]) / fps->to_double()) : "")
                 << ")";
     if (open > 0) std::cout << ", " << open << " of them open";
     std::cout << "; no other picture refers to " << percent(droppable, packets) << " of the pictures\n";
@@ -118,9 +128,9 @@ struct Outcome {
       std::cout << "  " << count << " (" << percent(count, all) << ") " << what << '\n';
     };
     std::cout << "\nof " << all << " packets\n";
-    line("decoded", decoded);
+    line("decoded: needed, or before one in its group that is needed and may refer to them", decoded);
     line("left out: their whole group is not needed", (*this)[Verdict::group]);
-    if (passed > 0) line("not even read: nor are these, and the file's index leads past them", passed);
+    if (passed > 0) line("not even read: whole groups that are not needed, in long gaps", passed);
     line("left out: nothing needed comes after them in their group", (*this)[Verdict::tail]);
     line("left out: no other picture refers to them", (*this)[Verdict::non_reference]);
     std::cout << "pixels are converted for " << needed << " of " << pictures
@@ -143,15 +153,16 @@ void print_dues(const NamedSchedule& named, const si::SourceInfo& info, const st
     selector.played(timing);
     const std::size_t last = index++;
     if (rule.dues_at(timing) == 0 || ++dues > most) continue;
-    std::cout << "  due at " << si::to_hms_ms(time) << ':';
+    std::cout << "  due at " << si::to_hms_ms(time) << (schedule.frame_count > 1 ? ": frames" : ": frame");
     if (last + 1 < schedule.sampling().span()) {
-      std::cout << " missed, too few frames yet\n";
+      std::cout << ' ' << last << ", a miss: too few frames before it\n";
       continue;
     }
     for (std::size_t i = schedule.frame_count; i > 0; --i) std::cout << ' ' << last - (i - 1) * schedule.frame_step;
     std::cout << '\n';
   }
-  if (dues == 0) std::cout << "  not due in the first minute\n";
+  const bool is_short = times.empty() || times.back() < 1min;
+  if (dues == 0) std::cout << (is_short ? "  not due: the video ends before\n" : "  not due in the first minute\n");
   if (dues > most) std::cout << "  and " << dues - most << " more in the first minute\n";
 }
 
@@ -234,7 +245,7 @@ int main(int argc, char** argv) try {
   Structure structure;
   Outcome outcome;
   std::optional<std::string> obstacle = read_structure(source, structure);
-  structure.print();
+  structure.print(info.fps);
   if (!obstacle) obstacle = plan(source, info, all, outcome);
   if (obstacle) {
     std::cout << "everything is decoded: " << *obstacle << '\n';

@@ -6,6 +6,8 @@
 #include <string>
 
 namespace si = stream_infer;
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
 
 TEST_CASE("Every skipped frame and every missed due is in the totals", "[stats]") {
   CHECK(si::Skips{.rate = 1, .position = 20, .tracker = 300, .stopped = 4000}.total() == 4321);
@@ -89,4 +91,26 @@ TEST_CASE("Stats are printed in one line that leaves out what did not happen", "
   CHECK(print(si::SourceStats{.frames_damaged = 1, .decode_errors = 2, .truncated = true, .skipped = {.tracker = 3}}) ==
         "source: 0 of 0 frames played, 0 converted, 0 of 0 packets decoded, 3 frames dropped by the tracker, 2 packets "
         "refused, 1 frames damaged, truncated");
+}
+
+TEST_CASE("A report says how often a live source was lost, and why", "[stats]") {
+  const auto text = [](const si::SourceStats& source) {
+    std::ostringstream out;
+    out << source;
+    return out.str();
+  };
+  CHECK(text({}).find("lost") == std::string::npos);
+  si::SourceStats source{.losses = 2, .lost_for = 8500ms, .last_loss = "read 'cam': no picture for 3 s"};
+  CHECK_THAT(text(source),
+             ContainsSubstring(", lost 2 times, away for 00:00:08.500 (last: read 'cam': no picture for 3 s)"));
+  source.losses = 1;
+  CHECK_THAT(text(source), ContainsSubstring(", lost 1 time, away"));
+  source.losses = 0;
+  CHECK_THAT(text(source), ContainsSubstring(", not there at first, away for"));
+}
+
+TEST_CASE("A report says how long runs over the limit took", "[stats]") {
+  std::ostringstream out;
+  out << si::AlgoStats{.name = "slow", .dues = 3, .runs = 3, .missed = {}, .longest_run = 1600ms, .slow_runs = 2};
+  CHECK_THAT(out.str(), ContainsSubstring(", 2 over the run limit (longest run: 1600 ms)"));
 }

@@ -103,6 +103,30 @@ TEST_CASE("The picture of an incomplete packet says so, however late it comes", 
   CHECK(marked == std::vector<std::int64_t>{cut});
 }
 
+TEST_CASE("Only the picture of an incomplete packet says so, whatever has the same time stamp later",
+          "[ffmpeg][decoder]") {
+  const bool flushes = GENERATE(false, true);
+  const bool comes_out = GENERATE(false, true);  // or it is lost, and its time stamp waits in vain
+  const Input input = ffmpeg::open_input(test::path_of("mjpeg.avi"), {}, {});
+  Decoder decoder{*input.context->streams[0], 1, "mjpeg.avi"};
+  const ffmpeg::UniqueFrame frame = ffmpeg::make_frame();
+  const ffmpeg::UniquePacket packet = ffmpeg::make_packet();
+  REQUIRE(av_read_frame(input.context.get(), packet.get()) >= 0);
+  std::size_t marked = 0;
+  for (int i = 0; i < 100; ++i) {
+    packet->pts = i == 0 || i == 99 ? 7 : 100 + i;
+    packet->flags = i == 0 ? AV_PKT_FLAG_CORRUPT : AV_PKT_FLAG_KEY;
+    const int size = packet->size;
+    if (i == 0 && !comes_out) packet->size = 2;
+    static_cast<void>(decoder.send(packet.get()));
+    packet->size = size;
+    while (decoder.receive(*frame) == Decoder::Status::frame)
+      if ((frame->flags & AV_FRAME_FLAG_CORRUPT) != 0) ++marked;
+    if (i == 50 && flushes) decoder.flush();
+  }
+  CHECK(marked == (comes_out ? 1 : 0));
+}
+
 TEST_CASE("A stream that this FFmpeg cannot decode is an error that names its codec", "[ffmpeg][decoder]") {
   const Input input = ffmpeg::open_input(test::path_of("baseline.mp4"), {}, {});
   AVCodecParameters& parameters = *input.context->streams[0]->codecpar;

@@ -161,6 +161,24 @@ TEST_CASE("An option that nobody knows is an error that names it", "[ffmpeg][inp
   CHECK_THAT(error.what(), !ContainsSubstring("probesize"));
 }
 
+TEST_CASE("An option that nobody knows is an error before the source answers", "[ffmpeg][input]") {
+  for (const std::string source :
+       {"rtsp://127.0.0.1:1/x", "http://127.0.0.1:1/x", "udp://127.0.0.1:1", "lavfi:testsrc2"}) {
+    CAPTURE(source);
+    const test::Stopwatch stopwatch;
+    const Error error = error_of(source, {.options = {{"nonsense", "secret"}}});
+    CHECK(error.code() == Errc::invalid_argument);
+    CHECK_THAT(error.what(), ContainsSubstring("'nonsense'"));
+    CHECK_THAT(error.what(), !ContainsSubstring("secret"));
+    CHECK(stopwatch.elapsed() < test::soon);
+  }
+  for (const char* const known : {"rtsp_transport", "fifo_size", "user_agent", "probesize", "video_size"}) {
+    CAPTURE(known);
+    CHECK_THAT(error_of("no_such_file.mp4", {.options = {{known, "1"}}}).what(),
+               !ContainsSubstring("this FFmpeg knows"));
+  }
+}
+
 TEST_CASE("An option with a wrong value is an error that names it", "[ffmpeg][input]") {
   const std::string images = test::make_media("-f lavfi -i testsrc2=size=32x24:rate=10:duration=2", "%03d.png");
   const Error error = error_of(images, {.options = {{"framerate", "often"}}});

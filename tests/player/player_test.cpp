@@ -926,3 +926,39 @@ TEST_CASE("Frames tell which play of which source they come from", "[player]") {
   CHECK(first < second);
   CHECK(si::Frame{}.source() == si::SourceId{});
 }
+
+TEST_CASE("Losses of a live source are counted, with the time that it was away", "[player]") {
+  using State = si::Connection::State;
+  const si::Error error{si::Errc::unsupported, "read", "cam", "gone"};
+  si::detail::PlayMonitor monitor;
+  const auto lose = [&] {
+    monitor.changed({.state = State::reconnecting, .attempt = 1, .error = error});
+    std::this_thread::sleep_for(20ms);
+    monitor.changed({.state = State::connecting});
+  };
+  monitor.begin(0s);
+  lose();  // not there yet
+  CHECK(monitor.stats().losses == 0);
+  CHECK(monitor.stats().lost_for >= 20ms);
+  monitor.opened({}, 25, nullptr);
+  const si::MediaTime until_there = monitor.stats().lost_for;
+  std::this_thread::sleep_for(5ms);
+  CHECK(monitor.stats().lost_for == until_there);
+  lose();
+  lose();  // another attempt is no other loss
+  CHECK(monitor.stats().losses == 1);
+  CHECK(monitor.stats().lost_for >= until_there + 40ms);
+  monitor.changed({.state = State::playing});
+  monitor.changed({.state = State::stalled});
+  CHECK(monitor.stats().losses == 1);
+  lose();
+  monitor.finish(si::PlayState::stopped);
+  const si::SourceStats stats = monitor.stats();
+  CHECK(stats.losses == 2);
+  CHECK(stats.last_loss == error.what());
+  std::this_thread::sleep_for(5ms);
+  CHECK(monitor.stats().lost_for == stats.lost_for);
+  monitor.begin(0s);
+  CHECK(monitor.stats().losses == 0);
+  CHECK(monitor.stats().last_loss.empty());
+}

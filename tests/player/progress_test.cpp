@@ -81,3 +81,10 @@ TEST_CASE("On a terminal the line is written over itself and cleared at the end"
   ::close(master);
   CHECK(seen == expected);
 }
+
+TEST_CASE("The line says where a source is not there", "[progress]") {
+  si::Progress progress{.position = 10s, .elapsed = 4s};
+  CHECK(si::ProgressLine::text(progress) == "00:00:10   2.5x real time");
+  progress.state = si::PlayState::reconnecting;
+  CHECK(si::ProgressLine::text(progress) == "00:00:10   2.5x real time   reconnecting");
+}

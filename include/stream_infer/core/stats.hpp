@@ -74,6 +74,9 @@ struct SourceStats {
   std::uint64_t frames_seen = 0;    ///< frames that came from the reader
   std::uint64_t frames_played = 0;  ///< of those, numbered and put into the tracker
   Skips skipped{};
+  std::uint64_t losses = 0;  ///< live: how often it was lost while it played
+  MediaTime lost_for{};      ///< until it was back, or the end came, in all; and until it was there first
+  std::string last_loss{};   ///< why it was lost, or could not be opened, the last time
 
   void take(const SourceCounters& from) {
     packets_read = from.packets_read.load(std::memory_order_relaxed);  // counts: nothing is published through them
@@ -157,6 +160,7 @@ inline std::ostream& operator<<(std::ostream& out, const AlgoStats& algo) {
   detail::print_count(out, algo.missed.left_out, "missed as left out");
   detail::print_count(out, algo.export_failures, "not exported");
   detail::print_count(out, algo.slow_runs, "over the run limit");
+  if (algo.slow_runs != 0) out << " (longest run: " << algo.longest_run.count() / 1'000'000 << " ms)";
   if (algo.ages.count != 0)
     out << ", on frames " << algo.ages.median.count() / 1'000'000 << '/' << algo.ages.p99.count() / 1'000'000 << '/'
         << algo.ages.longest.count() / 1'000'000 << " ms old (median, 99 %, oldest)";
@@ -180,6 +184,13 @@ inline std::ostream& operator<<(std::ostream& out, const SourceStats& source) {
   detail::print_count(out, source.decode_errors, "packets refused");
   detail::print_count(out, source.frames_damaged, "frames damaged");
   if (source.truncated) out << ", truncated";
+  if (!source.last_loss.empty()) {
+    if (source.losses == 0)
+      out << ", not there at first";
+    else
+      out << ", lost " << source.losses << (source.losses == 1 ? " time" : " times");
+    out << ", away for " << to_hms_ms(source.lost_for) << " (last: " << source.last_loss << ')';
+  }
   return out;
 }
 

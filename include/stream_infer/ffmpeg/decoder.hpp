@@ -34,7 +34,6 @@ class Decoder {
         name_{std::move(name)} {
     if (avcodec_parameters_copy(parameters_.get(), stream.codecpar) < 0) throw std::bad_alloc{};
     open();
-    cut_.fill(AV_NOPTS_VALUE);
   }
 
   enum class Status : std::uint8_t {
@@ -47,11 +46,10 @@ class Decoder {
   /// Gives it a packet, or null at the end: then it gives out what it still has. After a receive() that was hungry.
   /// Returns whether the decoder took it.
   [[nodiscard]] bool send(const AVPacket* packet) {
-    if (packet != nullptr && (packet->flags & AV_PKT_FLAG_CORRUPT) != 0) {
-      cut_[next_cut_] = packet->pts;
-      next_cut_ = (next_cut_ + 1) % cut_.size();
-    }
     if (!context_) open();
+    ++sent_;
+    if (packet != nullptr && (packet->flags & AV_PKT_FLAG_CORRUPT) != 0)
+      cut_[next_cut_++ % cut_.size()] = {packet->pts, sent_};
     const bool taken = succeeded(avcodec_send_packet(context_.get(), packet));
     damaged_ = damaged_ || !taken;
     return taken;
@@ -69,8 +67,11 @@ class Decoder {
       return Status::error;
     }
     if ((frame.flags & AV_FRAME_FLAG_CORRUPT) != 0) frame.decode_error_flags |= FF_DECODE_ERROR_MISSING_REFERENCE;
-    for (const std::int64_t time : cut_)
-      if (time != AV_NOPTS_VALUE && time == frame.pts) frame.flags |= AV_FRAME_FLAG_CORRUPT;
+    for (Cut& cut : cut_) {
+      if (cut.timestamp == AV_NOPTS_VALUE || cut.timestamp != frame.pts) continue;
+      if (sent_ - cut.number <= longest_delay) frame.flags |= AV_FRAME_FLAG_CORRUPT;
+      cut = {};  // where time stamps begin anew, another picture may have the same
+    }
     damaged_ = damaged_ || is_damaged(frame);
     return Status::frame;
   }
@@ -81,6 +82,7 @@ class Decoder {
   /// Forgets everything: packets from another place follow. \throws Error
   void flush() {
     if (!context_) return;
+    cut_.fill({});
     // With several threads, H.264 of FFmpeg 5.1 does not forget a picture whose errors it has concealed: it refers to it
     // after the flush, without a word.
     if (damaged_)
@@ -109,6 +111,7 @@ class Decoder {
     if (const int code = avcodec_open2(context_.get(), codec, nullptr); code < 0)
       throw make_error(code, "open decoder", name_, codec_name);
     damaged_ = false;
+    cut_.fill({});
   }
 
   [[nodiscard]] bool succeeded(int code) {
@@ -130,8 +133,15 @@ class Decoder {
   UniqueCodecContext context_;
   bool damaged_ = false;  // something could not be decoded as it was coded
   int last_error_ = 0;
-  std::array<std::int64_t, 32> cut_{};  // time stamps of the latest incomplete packets: their pictures come out later
+
+  static constexpr std::uint64_t longest_delay = 64;  // packets, until a picture comes out: far more than decoders take
+  struct Cut {
+    std::int64_t timestamp = AV_NOPTS_VALUE;
+    std::uint64_t number = 0;
+  };
+  std::array<Cut, 32> cut_{};  // the latest incomplete packets: their pictures come out later
   std::size_t next_cut_ = 0;
+  std::uint64_t sent_ = 0;  // packets
 };
 
 }  // namespace stream_infer::ffmpeg

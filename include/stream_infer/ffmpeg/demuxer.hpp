@@ -89,6 +89,9 @@ class Demuxer {
   /// Whether it reads a file, and nothing else: no pipe and no network that keeps its reader waiting.
   [[nodiscard]] bool is_file() const { return is_file_; }
 
+  /// Whether it has been waiting for too long: what it still gives had come before.
+  [[nodiscard]] bool timed_out() const { return input_.interrupt->timed_out(); }
+
   /// Whether stop has been requested.
   [[nodiscard]] bool interrupted() const { return input_.interrupt->requested(); }
 

@@ -106,7 +106,9 @@ class FFmpegReader {
     /// A frame has come from a live source.
     void come_back(Batch& batch) {
       reconnector.playing();
-      if (is_playing) return;
+      const bool held_back = is_stalled && source.timed_out();  // until now, when the source is given up
+      if (is_playing || held_back) return;
+      is_stalled = false;
       is_playing = true;
       batch.change.reset(new Connection{.state = Connection::State::playing});
     }
@@ -120,7 +122,7 @@ class FFmpegReader {
           if (batch.error || opened_again) batch.error = std::make_exception_ptr(error);
           return false;
         }
-        is_playing = false;
+        is_playing = is_stalled = false;
         source.close();
         if (!tell(*next) || !SteadyClock{}.sleep_until(next->next_attempt.time_since_epoch(), own_stop.get_token()) ||
             !tell({.state = Connection::State::connecting}))
@@ -159,6 +161,7 @@ class FFmpegReader {
       Ahead& ahead = *static_cast<Ahead*>(self);
       if (!ahead.source.info().live || !ahead.is_playing) return;
       ahead.is_playing = false;
+      ahead.is_stalled = true;
       static_cast<void>(ahead.tell({.state = Connection::State::stalled}));
     } catch (...) {  // no memory to say it; FFmpeg, which called, knows no exceptions
     }
@@ -182,6 +185,7 @@ class FFmpegReader {
     ffmpeg::Reconnector reconnector;
     ffmpeg::FrameSource source;
     bool is_playing = true;     // as far as the other thread has been told
+    bool is_stalled = false;    // likewise
     bool opened_again = false;  // or at least tried
   };
 

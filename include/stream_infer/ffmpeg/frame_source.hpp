@@ -107,6 +107,9 @@ class FrameSource {
   /// Whether a frame has been read since the source was opened last.
   [[nodiscard]] bool has_begun() const { return has_begun_; }
 
+  /// Whether nothing has come from the source for too long: the frame read last had come before that.
+  [[nodiscard]] bool timed_out() { return demuxer().timed_out(); }
+
   /// Whether the frame read last has no pixels, because nobody needs it.
   [[nodiscard]] bool left_out() const { return left_out_; }
 

@@ -204,12 +204,22 @@ inline void check_sizes(AVFormatContext& context, const Allowed& allowed, const 
   return make_error(code, step, name, hint(address, options, code));
 }
 
+/// \throws Error  if an option is one that FFmpeg has nowhere: else that would be known only once the source answers
+inline void check_options(const FFmpegOptions& options, const std::string& name) {
+  const AVClass* formats = avformat_get_class();
+  for (const auto& [key, value] : options.options)
+    if (av_opt_find(&formats, key.c_str(), nullptr, 0, AV_OPT_SEARCH_CHILDREN | AV_OPT_SEARCH_FAKE_OBJ) == nullptr)
+      throw Error{Errc::invalid_argument, "open", name,
+                  "the option '" + key + "' is not one that this FFmpeg knows (FFmpegOptions::options)"};
+}
+
 inline void open_now(Input& input, Interrupt& interrupt, Gate& gate, const std::string& source,
                      const FFmpegOptions& options, bool again) {
   if (source.empty())
     throw Error{Errc::invalid_argument, "open", {}, "no source was given: a Player takes it as its third argument"};
   const std::string name = redact(source);
   Address address{source};
+  check_options(options, name);
   if (address.device == nullptr && is_fifo(address.url)) {
     if (const int code = open_fifo(address.url, interrupt.flag(), input.fifo); code < 0)
       throw make_error(code, "open", name);

@@ -285,7 +285,8 @@ class Inference {
                                  .position = player.current_time(),
                                  .duration = info ? info->duration : std::nullopt,
                                  .elapsed = std::chrono::steady_clock::now() - begin,
-                                 .finished = finished});
+                                 .finished = finished,
+                                 .state = player.status().state});
   }
 
   /// Tells of progress if it has been long enough since `told`.

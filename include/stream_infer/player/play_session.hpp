@@ -39,6 +39,10 @@ class PlayMonitor {
       count->store(0, std::memory_order_relaxed);
     position.store(start.count(), std::memory_order_relaxed);
     set_rate(Rational{});
+    losses_ = 0;
+    lost_for_ = {};
+    lost_since_.reset();
+    last_loss_.clear();
     status_ = {.state = PlayState::connecting};
     publish(PlayState::connecting);
   }
@@ -90,6 +94,10 @@ class PlayMonitor {
     {
       const std::lock_guard lock{mutex_};
       if (source_counters_) stats.take(*source_counters_);
+      stats.losses = losses_;
+      stats.lost_for = lost_for_;
+      if (lost_since_) stats.lost_for += std::chrono::steady_clock::now() - *lost_since_;
+      stats.last_loss = last_loss_;
     }
     stats.frames_seen = seen.load(std::memory_order_relaxed);
     stats.frames_played = played.load(std::memory_order_relaxed);
@@ -125,10 +133,24 @@ class PlayMonitor {
   void change(const PlayStatus& status) noexcept {
     {
       const std::lock_guard lock{mutex_};
+      note_loss(status);
       status_ = status;
     }
     if (listener_) listener_(status);
     publish(status.state);
+  }
+
+  /// With the mutex held, before the change.
+  void note_loss(const PlayStatus& next) {
+    const auto now = std::chrono::steady_clock::now();
+    if (next.state == PlayState::reconnecting) {
+      if (status_.state == PlayState::playing || status_.state == PlayState::stalled) ++losses_;
+      if (!lost_since_) lost_since_ = now;
+      if (next.error) last_loss_ = next.error->what();
+    } else if (lost_since_ && next.state != PlayState::connecting) {
+      lost_for_ += now - *lost_since_;
+      lost_since_.reset();
+    }
   }
 
   /// Both halves in one word, so that readers never see one of an old and one of a new rate.
@@ -144,6 +166,10 @@ class PlayMonitor {
   Callback<void(const PlayStatus&)> listener_;
   mutable std::mutex mutex_;  // guards what follows; not taken per frame
   PlayStatus status_;
+  std::uint64_t losses_ = 0;
+  MediaTime lost_for_{};
+  std::optional<std::chrono::steady_clock::time_point> lost_since_;
+  std::string last_loss_;
   std::optional<SourceInfo> info_;
   std::shared_ptr<const SourceCounters> source_counters_;
 };

@@ -3,6 +3,7 @@
 #include "stream_infer/core/callback.hpp"
 #include "stream_infer/core/media_time.hpp"
 #include "stream_infer/core/min_max.hpp"
+#include "stream_infer/player/play_status.hpp"
 
 #include <chrono>
 #include <cstdio>
@@ -20,6 +21,7 @@ struct Progress {
   std::optional<MediaTime> duration{};  ///< of the source, if known
   std::chrono::nanoseconds elapsed{};   ///< wall time since it began
   bool finished = false;                ///< the last call
+  PlayState state = PlayState::playing;
 
   /// Media time played for each second of wall time: 1 is real time.
   [[nodiscard]] double speed() const {
@@ -75,6 +77,8 @@ class ProgressLine {
     }
     std::snprintf(part, sizeof part, "   %.1fx real time", progress.speed());
     line += part;
+    if (is_active(progress.state) && progress.state != PlayState::playing)
+      line.append("   ").append(to_string(progress.state));
     if (const auto left = progress.left()) line += "   " + to_hms(*left + half_a_second) + " left";
     return line;
   }
