@@ -1,4 +1,4 @@
-# Installs one package with a component for each target: find_package(stream_infer [COMPONENTS core stream_infer]).
+# Installs one package with a component for each target: find_package(stream_infer [COMPONENTS core stream_infer json …]).
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -11,7 +11,9 @@ if(STREAM_INFER_FFMPEG)
   install(FILES ${CMAKE_CURRENT_LIST_DIR}/stream_infer-ffmpeg.cmake DESTINATION ${package_dir})
 endif()
 
-foreach(component IN LISTS STREAM_INFER_COMPONENTS)
+install(FILES ${CMAKE_CURRENT_LIST_DIR}/stream_infer-adapters.cmake DESTINATION ${package_dir})
+
+foreach(component IN LISTS STREAM_INFER_COMPONENTS stream_infer_made_adapters)
   install(TARGETS stream_infer_${component} EXPORT stream_infer-${component} FILE_SET HEADERS)
   install(EXPORT stream_infer-${component} NAMESPACE stream_infer:: DESTINATION ${package_dir})
 endforeach()

@@ -89,7 +89,7 @@ install_servers() {
   return $status
 }
 
-install_packages "${build_packages[@]}" catch2 relacy-dev ccache clang clang-tidy clang-format || exit 1
+install_packages "${build_packages[@]}" nlohmann-json3-dev libsqlite3-dev catch2 relacy-dev ccache clang clang-tidy clang-format || exit 1
 [ -n "$quick" ] || install_servers || exit 1
 
 mkdir -p build/logs

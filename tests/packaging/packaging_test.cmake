@@ -31,6 +31,17 @@ function(configure_without_ffmpeg build_dir source_dir)
   endforeach()
 endfunction()
 
+# Configuring must fail and say so.
+function(configure_must_fail expected build_dir source_dir)
+  execute_process(COMMAND ${CMAKE_COMMAND} -S ${source_dir} -B ${build_dir} ${common} ${ARGN}
+                  RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  string(REGEX REPLACE "[ \n]+" " " words "${output}")
+  string(FIND "${words}" "${expected}" found)
+  if(status EQUAL 0 OR found EQUAL -1)
+    message(FATAL_ERROR "configuring must fail and say '${expected}':\n${output}")
+  endif()
+endfunction()
+
 # Builds and runs the consumer, which must be all that there is to build.
 function(build_and_run build_dir)
   run(${CMAKE_COMMAND} --build ${build_dir} --parallel 2)
@@ -62,6 +73,24 @@ elseif(CASE STREQUAL "install")
   configure_without_ffmpeg(${WORK_DIR}/no-ffmpeg ${consumer} ${installed})
   configure(${WORK_DIR}/core ${consumer} ${installed} -D CORE_ONLY=ON)
   build_and_run(${WORK_DIR}/core)
+
+elseif(CASE STREQUAL "adapters")
+  hide_ffmpeg()
+  configure(${WORK_DIR}/library ${SOURCE_DIR} -D STREAM_INFER_BUILD_TESTS=OFF -D STREAM_INFER_BUILD_EXAMPLES=OFF
+            -D STREAM_INFER_FFMPEG=OFF -D STREAM_INFER_ADAPTERS=sqlite)
+  run(${CMAKE_COMMAND} --install ${WORK_DIR}/library --prefix ${WORK_DIR}/prefix)
+  set(installed -D CONSUME=find_package -D STREAM_INFER_VERSION=${VERSION} -D CMAKE_PREFIX_PATH=${WORK_DIR}/prefix
+                -D CORE_ONLY=ON)
+  configure(${WORK_DIR}/build ${consumer} ${installed} -D ADAPTER=sqlite)
+  build_and_run(${WORK_DIR}/build)
+  set(without -D CMAKE_DISABLE_FIND_PACKAGE_SQLite3=ON)
+  configure_must_fail("apt-get install libsqlite3-dev" ${WORK_DIR}/missing ${consumer} ${installed} -D ADAPTER=sqlite
+                      ${without})
+  configure(${WORK_DIR}/without ${consumer} ${installed} ${without})  # what nobody asked for may be missing
+  configure_must_fail("apt-get install libsqlite3-dev" ${WORK_DIR}/library-missing ${SOURCE_DIR}
+                      -D STREAM_INFER_FFMPEG=OFF -D STREAM_INFER_ADAPTERS=sqlite ${without})
+  configure_must_fail("STREAM_INFER_ADAPTERS names sqlit; there are: json" ${WORK_DIR}/unknown ${SOURCE_DIR}
+                      -D STREAM_INFER_FFMPEG=OFF -D STREAM_INFER_ADAPTERS=sqlit)
 
 elseif(CASE STREQUAL "core_only")
   hide_ffmpeg()
