@@ -4,6 +4,7 @@
 #include "stream_infer/exporter/record.hpp"
 #include "stream_infer/exporter/stored_record.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -66,10 +67,7 @@ namespace detail {
 /// Whether JSON can hold every number of it: it has no infinity, and nothing that is not a number.
 [[nodiscard]] inline bool is_finite(const nlohmann::json& json) {
   if (json.is_number_float()) return std::isfinite(json.get<double>());
-  if (!json.is_structured()) return true;
-  for (const nlohmann::json& element : json)
-    if (!is_finite(element)) return false;
-  return true;
+  return !json.is_structured() || std::all_of(json.begin(), json.end(), is_finite);
 }
 
 /// A text as JSON has it, in quotes. What is no UTF-8 in it is replaced.
@@ -107,15 +105,15 @@ template <JsonValue T>
 ///     {"schema":1,"key":"…","source":"rtsp://***@cam/1","began_at_ns":1767225600000000000,"epoch":0,
 ///      "algorithm":"head","frame_index":29,"time_ns":1000000000,"value":[{"x":3,"y":7}]}
 [[nodiscard]] inline std::string to_json_text(const StoredRecord& record) {
-  std::string text = "{\"schema\":" + std::to_string(StoredRecord::schema);
-  text += ",\"key\":\"" + record_key(record) + '"';
-  text += ",\"source\":" + detail::quote(record.source.name);
-  text += ",\"began_at_ns\":" + std::to_string(record.began_at_ns());
-  text += ",\"epoch\":" + std::to_string(record.epoch);
-  text += ",\"algorithm\":" + detail::quote(record.algorithm);
-  text += ",\"frame_index\":" + std::to_string(record.frame_index);
-  text += ",\"time_ns\":" + std::to_string(record.time_ns());
-  text += ",\"value\":" + record.value + '}';
+  std::string text = R"({"schema":)" + std::to_string(StoredRecord::schema);
+  text += R"(,"key":")" + record_key(record) + '"';
+  text += R"(,"source":)" + detail::quote(record.source.name);
+  text += R"(,"began_at_ns":)" + std::to_string(record.began_at_ns());
+  text += R"(,"epoch":)" + std::to_string(record.epoch);
+  text += R"(,"algorithm":)" + detail::quote(record.algorithm);
+  text += R"(,"frame_index":)" + std::to_string(record.frame_index);
+  text += R"(,"time_ns":)" + std::to_string(record.time_ns());
+  text += R"(,"value":)" + record.value + '}';
   return text;
 }
 
