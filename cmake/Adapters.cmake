@@ -8,7 +8,9 @@ set(STREAM_INFER_ADAPTERS AUTO CACHE STRING
 
 set(stream_infer_json_headers include/stream_infer/exporter/json.hpp include/stream_infer/exporter/record_store.hpp include/stream_infer/exporter/rotating_file.hpp
                               include/stream_infer/exporter/jsonl_exporter.hpp include/stream_infer/exporter/csv_exporter.hpp)
-set(stream_infer_sqlite_headers include/stream_infer/exporter/sqlite_exporter.hpp)
+set(stream_infer_sqlite_headers include/stream_infer/exporter/sqlite_database.hpp
+                                include/stream_infer/exporter/sqlite_exporter.hpp
+                                include/stream_infer/exporter/journal.hpp include/stream_infer/exporter/reliable.hpp)
 
 set(stream_infer_made_adapters)
 foreach(adapter IN LISTS stream_infer_adapters)

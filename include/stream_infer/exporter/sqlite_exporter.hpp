@@ -1,101 +1,19 @@
 #pragma once
 
-#include "stream_infer/core/handle.hpp"
+#include "stream_infer/core/error.hpp"
 #include "stream_infer/exporter/record_store.hpp"
+#include "stream_infer/exporter/sqlite_database.hpp"
 #include "stream_infer/exporter/stored_record.hpp"
 
 #include <cstdint>
 #include <span>
 #include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-#include <sqlite3.h>
 
 namespace stream_infer {
 
 struct SqliteOptions {
   std::string table = "results";  ///< letters, digits and '_'
 };
-
-namespace detail {
-
-inline void close_sqlite(sqlite3* database) noexcept { sqlite3_close_v2(database); }
-inline void finalize_sqlite(sqlite3_stmt* statement) noexcept { sqlite3_finalize(statement); }
-using SqliteStatement = Handle<sqlite3_stmt, finalize_sqlite>;
-
-/// An open database, as much of SQLite as stores need. One thread at a time.
-class SqliteDatabase {
- public:
-  /// Creates it if it is not there. \throws StoreError
-  explicit SqliteDatabase(std::string path) : path_{std::move(path)} {
-    sqlite3* opened = nullptr;
-    const int code = sqlite3_open_v2(path_.c_str(), &opened,
-                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
-    database_.reset(opened);
-    if (code != SQLITE_OK) fail(code);
-    sqlite3_busy_timeout(opened, 5000);
-    run("PRAGMA journal_mode=WAL");
-    run("PRAGMA synchronous=NORMAL");
-  }
-
-  void run(const std::string& sql) {
-    if (const int code = sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr); code != SQLITE_OK)
-      fail(code);
-  }
-
-  [[nodiscard]] SqliteStatement prepare(const std::string& sql) {
-    sqlite3_stmt* statement = nullptr;
-    const int code =
-        sqlite3_prepare_v3(database_.get(), sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
-    if (code != SQLITE_OK) fail(code);
-    return SqliteStatement{statement};
-  }
-
-  /// Runs a statement that gives no rows, and makes it ready for the next time.
-  void step(sqlite3_stmt& statement) {
-    const int code = sqlite3_step(&statement);
-    const std::string why = code == SQLITE_DONE ? std::string{} : sqlite3_errmsg(database_.get());
-    sqlite3_reset(&statement);
-    if (code != SQLITE_DONE) fail(code, why);
-  }
-
-  /// All that `write()` does, or nothing of it.
-  template <class Write>
-  void transaction(Write write) {
-    run("BEGIN IMMEDIATE");
-    try {
-      write();
-      run("COMMIT");
-    } catch (...) {
-      sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
-      throw;
-    }
-  }
-
- private:
-  [[noreturn]] void fail(int code) const {
-    fail(code, database_ ? sqlite3_errmsg(database_.get()) : sqlite3_errstr(code));
-  }
-  [[noreturn]] void fail(int code, const std::string& why) const {
-    const int kind = code & 0xff;
-    throw StoreError{
-        kind == SQLITE_TOOBIG || kind == SQLITE_CONSTRAINT ? StoreError::Kind::poison : StoreError::Kind::retry,
-        std::make_error_code(std::errc::io_error), path_, "SQLite: " + why};
-  }
-
-  std::string path_;
-  Handle<sqlite3, close_sqlite> database_;
-};
-
-/// What it is given must stay as it is until the next step.
-inline void bind(sqlite3_stmt& statement, int at, std::string_view text) {
-  sqlite3_bind_text64(&statement, at, text.data(), text.size(), nullptr, SQLITE_UTF8);
-}
-inline void bind(sqlite3_stmt& statement, int at, std::int64_t number) { sqlite3_bind_int64(&statement, at, number); }
-
-}  // namespace detail
 
 /// Puts records into a table of an SQLite database, one file that needs no server: the default for a single machine.
 ///
@@ -137,14 +55,14 @@ class SqliteExporter : public detail::CollectsOneByOne<SqliteExporter> {
     database_.transaction([&] {
       for (const StoredRecord& record : records) {
         const std::string key = record_key(record);
-        detail::bind(*insert_, 1, key);
-        detail::bind(*insert_, 2, record.source.name);
-        detail::bind(*insert_, 3, record.began_at_ns());
-        detail::bind(*insert_, 4, std::int64_t{record.epoch});
-        detail::bind(*insert_, 5, record.algorithm);
-        detail::bind(*insert_, 6, static_cast<std::int64_t>(record.frame_index));
-        detail::bind(*insert_, 7, record.time_ns());
-        detail::bind(*insert_, 8, record.value);
+        detail::bind_value(*insert_, 1, key);
+        detail::bind_value(*insert_, 2, record.source.name);
+        detail::bind_value(*insert_, 3, record.began_at_ns());
+        detail::bind_value(*insert_, 4, std::int64_t{record.epoch});
+        detail::bind_value(*insert_, 5, record.algorithm);
+        detail::bind_value(*insert_, 6, static_cast<std::int64_t>(record.frame_index));
+        detail::bind_value(*insert_, 7, record.time_ns());
+        detail::bind_value(*insert_, 8, record.value);
         database_.step(*insert_);
       }
     });

@@ -1,0 +1,140 @@
+#include "stream_infer/exporter/journal.hpp"
+
+#include "support/catch.hpp"
+#include "support/error_of.hpp"
+#include "support/files.hpp"
+#include "support/sanitizers.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace si = stream_infer;
+namespace test = stream_infer::test;
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
+using si::detail::Journal;
+
+namespace {
+
+si::StoredRecord record(std::uint64_t index) {
+  return {.source = {si::Name{"cam"}, si::WallTime{7ns}},
+          .epoch = 3,
+          .algorithm = si::Name{"count"},
+          .frame_index = index,
+          .time = index * 40ms,
+          .value = std::to_string(index)};
+}
+
+std::vector<si::StoredRecord> records(std::uint64_t begin, std::uint64_t end) {
+  std::vector<si::StoredRecord> made;
+  for (std::uint64_t i = begin; i < end; ++i) made.push_back(record(i));
+  return made;
+}
+
+std::vector<std::uint64_t> indices_in(Journal& journal) {
+  std::vector<std::uint64_t> indices;
+  for (const Journal::Entry& entry : journal.oldest(100'000)) {
+    CHECK(si::to_json_text(entry.record) == si::to_json_text(record(entry.record.frame_index)));
+    indices.push_back(entry.record.frame_index);
+  }
+  return indices;
+}
+
+}  // namespace
+
+TEST_CASE("A journal gives back what it was given, the oldest first", "[exporter][journal]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "journal";
+  {
+    Journal journal{path};
+    CHECK(journal.size() == 0);
+    journal.append(records(0, 5));
+    CHECK(indices_in(journal) == std::vector<std::uint64_t>{0, 1, 2, 3, 4});
+    CHECK(journal.bytes() > 0);
+    journal.remove(journal.oldest(2));
+    CHECK(journal.size() == 3);
+  }
+  Journal journal{path};
+  CHECK(journal.damaged().empty());
+  CHECK(journal.size() == 3);
+  journal.append(records(5, 6));
+  CHECK(indices_in(journal) == std::vector<std::uint64_t>{2, 3, 4, 5});
+  journal.remove(journal.oldest(10));
+  CHECK(journal.size() == 0);
+  CHECK(journal.bytes() == 0);
+}
+
+TEST_CASE("A journal is one program's", "[exporter][journal]") {
+  const test::TemporaryFolder folder;
+  const Journal journal{folder / "journal"};
+  CHECK_THAT(test::error_of([&] { Journal{folder / "journal"}; }).what(), ContainsSubstring("locked"));
+  CHECK_THAT(test::error_of([&] { Journal{folder / "no/journal"}; }).what(), ContainsSubstring("unable to open"));
+}
+
+TEST_CASE("A journal that is no journal is put aside", "[exporter][journal]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("journal", test::Bytes(5000, 'x'));
+  Journal journal{path};
+  CHECK(journal.damaged() == path + ".damaged");
+  CHECK(test::read_file(path + ".damaged").size() == 5000);
+  journal.append(records(0, 2));
+  CHECK(journal.size() == 2);
+}
+
+TEST_CASE("Of a journal that is cut off anywhere, what comes before is taken over", "[exporter][journal]") {
+  const test::TemporaryFolder folder;
+  const std::string whole = folder / "whole";
+  constexpr std::uint64_t count = 300;
+  {
+    Journal journal{whole};
+    for (std::uint64_t i = 0; i < count; i += 50) journal.append(records(i, i + 50));
+  }
+  const test::Bytes bytes = test::read_file(whole);
+  REQUIRE(bytes.size() > 10'000);
+  std::size_t most = 0;
+  const std::size_t step = test::is_sanitized ? 1511 : 211;
+  for (std::size_t size = 0; size <= bytes.size(); size += step) {
+    CAPTURE(size);
+    const test::TemporaryFolder other;
+    test::Bytes part = bytes;
+    part.resize(size);
+    Journal journal{other.file("journal", part)};
+    const std::vector<std::uint64_t> found = indices_in(journal);
+    for (std::size_t i = 0; i < found.size(); ++i) REQUIRE(found[i] == i);
+    most = std::max(most, found.size());
+    journal.append(records(1000, 1001));
+    CHECK(journal.size() == found.size() + 1);
+  }
+  CHECK(most > 100);
+}
+
+TEST_CASE("What was being written when a program was killed is there as a whole, or not at all",
+          "[exporter][journal]") {
+  const test::TemporaryFolder folder;
+  const std::string live = folder / "live";
+  Journal journal{live};
+  for (std::uint64_t i = 0; i < 100; i += 10) journal.append(records(i, i + 10));
+  // As it is on the disk now, with the log cut off anywhere.
+  const test::Bytes main = test::read_file(live), log = test::read_file(live + "-wal");
+  REQUIRE(log.size() > 10'000);
+  std::size_t most = 0;
+  const std::size_t step = test::is_sanitized ? 6007 : 1601;
+  for (std::size_t size = 0; size <= log.size(); size += step) {
+    CAPTURE(size);
+    const test::TemporaryFolder other;
+    test::Bytes part = log;
+    part.resize(size);
+    static_cast<void>(other.file("journal-wal", part));
+    Journal killed{other.file("journal", main)};
+    const std::vector<std::uint64_t> found = indices_in(killed);
+    CHECK(found.size() % 10 == 0);
+    for (std::size_t i = 0; i < found.size(); ++i) REQUIRE(found[i] == i);
+    most = std::max(most, found.size());
+  }
+  CHECK(most >= 90);
+}
