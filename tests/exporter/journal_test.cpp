@@ -2,6 +2,7 @@
 
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
+#include "support/fault_row.hpp"
 #include "support/files.hpp"
 #include "support/sanitizers.hpp"
 
@@ -87,6 +88,7 @@ TEST_CASE("A journal that is no journal is put aside", "[exporter][journal]") {
 }
 
 TEST_CASE("Of a journal that is cut off anywhere, what comes before is taken over", "[exporter][journal]") {
+  test::FaultRow row{53, "a journal cut off anywhere", "Clean, prefix recovered"};
   const test::TemporaryFolder folder;
   const std::string whole = folder / "whole";
   constexpr std::uint64_t count = 300;
@@ -111,6 +113,8 @@ TEST_CASE("Of a journal that is cut off anywhere, what comes before is taken ove
     CHECK(journal.size() == found.size() + 1);
   }
   CHECK(most > 100);
+  row.happened("the damaged file is kept, up to " + std::to_string(most) +
+               " of 300 records are taken over, and it goes on");
 }
 
 TEST_CASE("What was being written when a program was killed is there as a whole, or not at all",

@@ -2,6 +2,7 @@
 
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
+#include "support/fault_row.hpp"
 #include "support/files.hpp"
 
 #include <algorithm>
@@ -113,6 +114,7 @@ TEST_CASE("A file that has become old is put aside when there is more to write",
 }
 
 TEST_CASE("On a full disk no part of a line stays behind, and writing goes on when there is room", "[exporter][file]") {
+  test::FaultRow row{52, "a disk that is full in the midst of a line", "stated policy, Clean"};
   const test::TemporaryFolder folder;
   const std::string path = folder / "a.txt";
   RotatingFile file{path, {}, ""};
@@ -128,6 +130,7 @@ TEST_CASE("On a full disk no part of a line stays behind, and writing goes on wh
   }
   file.append("abcdef\n");
   CHECK(text_of(path) == "12345\nab\nabcdef\n");
+  row.happened("an Error, no part of a line left behind; later lines are written");
 }
 
 TEST_CASE("A file that cannot be opened is an error that says why", "[exporter][file]") {
