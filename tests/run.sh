@@ -53,7 +53,7 @@ step_release() {
 print_faults() {
   [ -s build/release/tests/faults.txt ] || return 0
   printf '\n| # | fault, as made | required | happened |\n|---|---|---|---|\n'
-  sort -t'|' -k2n build/release/tests/faults.txt
+  sort -t'|' -k2n build/release/tests/faults.txt | uniq
 }
 step_debug() { preset debug g++ ${quick:+-LE packaging}; }
 step_asan() { STREAM_INFER_TEST_ROUNDS=0.5 preset asan g++; }
