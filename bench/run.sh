@@ -56,3 +56,7 @@ if [ -x "$bin/frame_tracker_bench" ]; then
   printf '\nFrameTracker against a mutex and a deque\n\n'
   "$bin/frame_tracker_bench"
 fi
+if [ -x "$bin/stores_bench" ]; then
+  printf '\nResults into SQLite\n\n'
+  "$bin/stores_bench" 100000 "$runs"
+fi

@@ -39,7 +39,8 @@ class Journal {
   }
 
   /// All of them, or none. \throws StoreError
-  void append(std::span<const StoredRecord> records) {
+  template <class Records>
+  void append(const Records& records) {
     std::size_t bytes = 0;
     database_->transaction([&] {
       for (const StoredRecord& record : records) {
@@ -68,14 +69,12 @@ class Journal {
     return entries;
   }
 
-  /// Forgets them. \throws StoreError
+  /// Forgets them: some that oldest() gave, one behind the other. \throws StoreError
   void remove(std::span<const Entry> entries) {
-    database_->transaction([&] {
-      for (const Entry& entry : entries) {
-        bind_value(*delete_, 1, entry.id);
-        database_->step(*delete_);
-      }
-    });
+    if (entries.empty()) return;
+    bind_value(*delete_, 1, entries.front().id);
+    bind_value(*delete_, 2, entries.back().id);
+    database_->step(*delete_);
     for (const Entry& entry : entries) {
       bytes_ -= entry.record.bytes();
       --count_;
@@ -117,7 +116,7 @@ class Journal {
           "INSERT INTO journal (source, began_at_ns, epoch, algorithm, frame_index, time_ns, value, checksum) "
           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
       select_ = database_->prepare(std::string{columns} + " ORDER BY id LIMIT ?1");
-      delete_ = database_->prepare("DELETE FROM journal WHERE id = ?1");
+      delete_ = database_->prepare("DELETE FROM journal WHERE id BETWEEN ?1 AND ?2");
       const SqliteStatement all = database_->prepare(std::string{columns} + " ORDER BY id");
       const Rewind rewind{*all};
       bytes_ = count_ = 0;

@@ -126,7 +126,6 @@ class ReliableWork {
  private:
   static constexpr MediaTime longest_flush{86'400'000'000'000'000};
   static constexpr std::chrono::milliseconds journal_pause{100};
-  static constexpr std::size_t most_at_once = 10'000;  // records in one transaction of the journal
 
   static ReliableOptions checked(ReliableOptions options) {
     if (options.journal.empty())
@@ -149,7 +148,7 @@ class ReliableWork {
 
   /// The writer's thread: from the queue into the journal.
   void write_journal() {
-    std::vector<StoredRecord> hand;
+    std::deque<StoredRecord> hand;
     for (;;) {
       {
         std::unique_lock lock{mutex_};
@@ -157,12 +156,8 @@ class ReliableWork {
         collected_.wait(lock, [this] { return ends_ || !queue_.empty(); });
         writer_waits_ = false;
         if (queue_.empty()) return;
-        for (std::size_t i = 0; i < most_at_once && !queue_.empty(); ++i) {
-          hand.push_back(std::move(queue_.front()));
-          queue_.pop_front();
-        }
-        for (const StoredRecord& record : hand) in_hand_bytes_ += record.bytes();
-        queue_bytes_ -= in_hand_bytes_;
+        hand.swap(queue_);  // nothing that takes time: somebody may be collecting
+        in_hand_bytes_ = std::exchange(queue_bytes_, 0);
         in_hand_ = hand.size();
       }
       while (!append(hand)) {
@@ -175,7 +170,7 @@ class ReliableWork {
   }
 
   /// Puts records into the journal. Returns whether that succeeded.
-  bool append(const std::vector<StoredRecord>& records) try {
+  bool append(const std::deque<StoredRecord>& records) try {
     std::uint64_t dropped = 0;
     const std::lock_guard journal{journal_mutex_};
     if (options_.overflow == Overflow::drop_oldest) dropped = make_room(records);
@@ -193,7 +188,7 @@ class ReliableWork {
   }
 
   /// With journal_mutex_ held: forgets the oldest records, so that there is room for more. Returns how many.
-  std::uint64_t make_room(const std::vector<StoredRecord>& records) {
+  std::uint64_t make_room(const std::deque<StoredRecord>& records) {
     std::size_t bytes = 0;
     for (const StoredRecord& record : records) bytes += record.bytes();
     std::uint64_t dropped = 0;
