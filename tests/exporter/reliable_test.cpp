@@ -120,6 +120,7 @@ TEST_CASE("A store that fails is tried again until it does not", "[exporter][rel
   std::size_t left = 20;
   store.state->on_write = [&](auto) {
     if (left > 0 && --left % 2 == 0) throw refusal(Kind::retry);
+    if (left > 0 && left % 3 == 0) throw 42;
     if (left > 0) throw std::runtime_error{"not even that"};
   };
   auto exporter = si::reliable(store, {.journal = folder / "journal", .retry = at_once});

@@ -171,13 +171,11 @@ class ReliableWork {
 
   /// Puts records into the journal. Returns whether that succeeded.
   bool append(const std::deque<StoredRecord>& records) try {
-    std::uint64_t dropped = 0;
     const std::lock_guard journal{journal_mutex_};
-    if (options_.overflow == Overflow::drop_oldest) dropped = make_room(records);
+    if (options_.overflow == Overflow::drop_oldest) make_room(records);
     journal_.append(records);
     const std::lock_guard lock{mutex_};
     in_hand_ = in_hand_bytes_ = 0;
-    stats_.dropped += dropped;
     note_journal();
     changed_.notify_all();
     return true;
@@ -187,11 +185,10 @@ class ReliableWork {
     return false;
   }
 
-  /// With journal_mutex_ held: forgets the oldest records, so that there is room for more. Returns how many.
-  std::uint64_t make_room(const std::deque<StoredRecord>& records) {
+  /// With journal_mutex_ held: forgets the oldest records, so that there is room for more.
+  void make_room(const std::deque<StoredRecord>& records) {
     std::size_t bytes = 0;
     for (const StoredRecord& record : records) bytes += record.bytes();
-    std::uint64_t dropped = 0;
     while (journal_.size() > 0 && journal_.bytes() + bytes > options_.max_bytes) {
       std::vector<Journal::Entry> oldest = journal_.oldest(options_.batch);
       std::size_t count = 0;
@@ -199,10 +196,11 @@ class ReliableWork {
            ++count)
         freed += oldest[count].record.bytes();
       journal_.remove(std::span{oldest}.first(count));
-      dropped += count;
       ++trimmed_;
+      const std::lock_guard lock{mutex_};
+      stats_.dropped += count;
+      note_journal();
     }
-    return dropped;
   }
 
   /// With both mutexes held.
@@ -230,8 +228,9 @@ class ReliableWork {
         }
       } catch (const StoreError& error) {
         pause = pause_after(error, ++attempt, error.retry_after());
-      } catch (const std::exception& error) {
-        pause = pause_after(Error{Errc::producer_failed, "export", {}, error.what()}, ++attempt, {});
+      } catch (...) {
+        const std::string why = message_of(std::current_exception());
+        pause = pause_after(Error{Errc::producer_failed, "export", {}, why}, ++attempt, {});
       }
       std::unique_lock lock{mutex_};
       if (ends_) return;
