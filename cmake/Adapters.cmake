@@ -6,15 +6,21 @@ include(${CMAKE_CURRENT_LIST_DIR}/stream_infer-adapters.cmake)
 set(STREAM_INFER_ADAPTERS AUTO CACHE STRING
     "Optional parts that must be there: a list of ${stream_infer_adapters}; AUTO: those whose libraries are found")
 
-set(stream_infer_json_headers include/stream_infer/exporter/json.hpp include/stream_infer/exporter/record_store.hpp include/stream_infer/exporter/rotating_file.hpp
-                              include/stream_infer/exporter/jsonl_exporter.hpp include/stream_infer/exporter/csv_exporter.hpp)
-set(stream_infer_sqlite_headers include/stream_infer/exporter/sqlite_database.hpp
-                                include/stream_infer/exporter/sqlite_exporter.hpp
-                                include/stream_infer/exporter/journal.hpp include/stream_infer/exporter/reliable.hpp)
+# The headers of each, in exporter/.
+set(stream_infer_json_headers json.hpp record_store.hpp rotating_file.hpp jsonl_exporter.hpp csv_exporter.hpp secret.hpp
+                              tls.hpp no_sigpipe.hpp store_settings.hpp)
+set(stream_infer_sqlite_headers sqlite_database.hpp sqlite_exporter.hpp journal.hpp reliable.hpp)
+set(stream_infer_redis_headers redis_connection.hpp redis_exporter.hpp)
+set(stream_infer_mysql_headers mysql_connection.hpp mysql_exporter.hpp)
+set(stream_infer_mqtt_headers mqtt_client.hpp mqtt_exporter.hpp)
+set(stream_infer_http_headers http_client.hpp)
+set(stream_infer_webhook_headers webhook_exporter.hpp)
+set(stream_infer_influx_headers line_protocol.hpp influx_exporter.hpp)
+set(stream_infer_tdengine_headers tdengine_exporter.hpp)
 
 set(stream_infer_made_adapters)
 foreach(adapter IN LISTS stream_infer_adapters)
-  list(TRANSFORM stream_infer_${adapter}_headers PREPEND ${PROJECT_SOURCE_DIR}/)
+  list(TRANSFORM stream_infer_${adapter}_headers PREPEND ${PROJECT_SOURCE_DIR}/include/stream_infer/exporter/)
   list(REMOVE_ITEM core_headers ${stream_infer_${adapter}_headers})
 endforeach()
 

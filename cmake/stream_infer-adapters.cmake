@@ -1,8 +1,33 @@
 # What the optional parts need, for this build and for those who use the installed package.
 
 # Those that there are, each after those that it builds on: stream_infer_NAME_needs.
-set(stream_infer_adapters json sqlite)
+set(stream_infer_adapters json sqlite redis mysql mqtt http webhook influx tdengine)
 set(stream_infer_sqlite_needs json)
+set(stream_infer_redis_needs json)
+set(stream_infer_mysql_needs json)
+set(stream_infer_mqtt_needs json)
+set(stream_infer_http_needs json)
+set(stream_infer_webhook_needs json http)
+set(stream_infer_influx_needs json http)
+set(stream_infer_tdengine_needs json http influx)
+
+# Looks for a client library by a header of it and its file's name: gives target stream_infer_client::NAME if it is there.
+macro(stream_infer_find_client name header library)
+  find_path(stream_infer_${name}_INCLUDE_DIR ${header} PATH_SUFFIXES ${ARGN})
+  find_library(stream_infer_${name}_LIBRARY ${library})
+  mark_as_advanced(stream_infer_${name}_INCLUDE_DIR stream_infer_${name}_LIBRARY)
+  set(stream_infer_${name}_FOUND FALSE)
+  set(stream_infer_${name}_LIBRARIES stream_infer_client::${name})
+  if(stream_infer_${name}_INCLUDE_DIR AND stream_infer_${name}_LIBRARY)
+    set(stream_infer_${name}_FOUND TRUE)
+    if(NOT TARGET stream_infer_client::${name})
+      add_library(stream_infer_client::${name} UNKNOWN IMPORTED)
+      set_target_properties(stream_infer_client::${name} PROPERTIES
+        IMPORTED_LOCATION "${stream_infer_${name}_LIBRARY}"
+        INTERFACE_INCLUDE_DIRECTORIES "${stream_infer_${name}_INCLUDE_DIR}")
+    endif()
+  endif()
+endmacro()
 
 # Gives stream_infer_NAME_FOUND, the libraries of adapter NAME in stream_infer_NAME_LIBRARIES, and what to say where they
 # are missing in stream_infer_NAME_HELP. A macro: find_package's targets belong to the caller's directory.
@@ -17,6 +42,24 @@ macro(stream_infer_find_adapter name)
     set(stream_infer_sqlite_FOUND ${SQLite3_FOUND})
     set(stream_infer_sqlite_LIBRARIES SQLite::SQLite3)
     set(stream_infer_sqlite_HELP "stream_infer::sqlite needs SQLite 3.20 or later: apt-get install libsqlite3-dev")
+  elseif("${name}" STREQUAL "redis")
+    stream_infer_find_client(redis hiredis/hiredis.h hiredis)
+    set(stream_infer_redis_HELP "stream_infer::redis needs hiredis: apt-get install libhiredis-dev")
+  elseif("${name}" STREQUAL "mysql")
+    stream_infer_find_client(mysql mariadb_version.h mariadb mariadb mysql)
+    set(stream_infer_mysql_HELP "stream_infer::mysql needs MariaDB's client library: apt-get install libmariadb-dev")
+  elseif("${name}" STREQUAL "mqtt")
+    stream_infer_find_client(mqtt mosquitto.h mosquitto)
+    set(stream_infer_mqtt_HELP "stream_infer::mqtt needs libmosquitto: apt-get install libmosquitto-dev")
+  elseif("${name}" STREQUAL "http")
+    find_package(CURL 7.66 QUIET)
+    set(stream_infer_http_FOUND ${CURL_FOUND})
+    set(stream_infer_http_LIBRARIES CURL::libcurl)
+    set(stream_infer_http_HELP "stream_infer::http needs libcurl 7.66 or later: apt-get install libcurl4-openssl-dev")
+  elseif("${name}" MATCHES "^(webhook|influx|tdengine)$")
+    set(stream_infer_${name}_FOUND TRUE)  # needs what it builds on, and nothing else
+    set(stream_infer_${name}_LIBRARIES)
+    set(stream_infer_${name}_HELP "stream_infer::${name} needs libcurl 7.66 or later, and nlohmann-json: apt-get install libcurl4-openssl-dev nlohmann-json3-dev")
   else()
     message(FATAL_ERROR "stream_infer has no adapter ${name}; there are: ${stream_infer_adapters}")
   endif()
