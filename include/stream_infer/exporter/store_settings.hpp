@@ -17,39 +17,37 @@ namespace stream_infer::detail {
 }
 
 /// `host:port`, for errors. \throws Error  if the host is something else; what it was is not said: it may hold a password
-[[nodiscard]] inline std::string checked_address(std::string_view setting, const std::string& host, std::uint16_t port) {
+[[nodiscard]] inline std::string checked_address(std::string_view setting, const std::string& host,
+                                                 std::uint16_t port) {
   const bool is_v6 = host.find(':') != host.rfind(':');
-  if (host.empty() || host.find_first_of("/@?# ") != std::string::npos || (!is_v6 && host.find(':') != std::string::npos))
+  if (host.empty() || host.find_first_of("/@?# ") != std::string::npos ||
+      (!is_v6 && host.find(':') != std::string::npos))
     throw wrong_setting(setting, "takes a host's name or address alone, without scheme, user and port");
   if (port == 0) throw wrong_setting(setting, "has the port 0");
   return (is_v6 ? '[' + host + ']' : host) + ':' + std::to_string(port);
 }
 
 /// A time limit that is at least 1 ms and at most a day. \throws Error
-[[nodiscard]] inline MediaTime checked_timeout(std::string_view setting, MediaTime timeout) {
+inline void check_timeout(std::string_view setting, MediaTime timeout) {
   if (timeout < MediaTime{1'000'000} || timeout > MediaTime{86'400'000'000'000})
     throw wrong_setting(setting, "takes a time from 1 ms to a day");
-  return timeout;
 }
 
 /// The name of a table or measurement, or the like, of letters, digits and '_', with a letter or '_' first. \throws Error
-[[nodiscard]] inline const std::string& checked_name(std::string_view setting, const std::string& name) {
+inline void check_name(std::string_view setting, const std::string& name) {
   const bool is_name =
       !name.empty() && !(name.front() >= '0' && name.front() <= '9') &&
       name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == std::string::npos;
-  if (!is_name)
-    throw wrong_setting(setting, '\'' + name + "' is no name: letters, digits and '_', and no digit first");
-  return name;
+  if (!is_name) throw wrong_setting(setting, '\'' + name + "' is no name: letters, digits and '_', and no digit first");
 }
 
 /// A text that says `{algorithm}` and `{source}` where those of the record are to stand. \throws Error
-[[nodiscard]] inline const std::string& checked_template(std::string_view setting, const std::string& text) {
+inline void check_template(std::string_view setting, const std::string& text) {
   std::string rest = text;
   for (const std::string_view word : {"{algorithm}", "{source}"})
     for (std::size_t at = 0; (at = rest.find(word)) != std::string::npos;) rest.erase(at, word.size());
   if (text.empty() || rest.find_first_of("{}") != std::string::npos)
     throw wrong_setting(setting, '\'' + text + "' is empty, or has braces other than {algorithm} and {source}");
-  return text;
 }
 
 /// The template's text for a record. \param clean  what is done to a name before it is put there
