@@ -4,6 +4,7 @@
 #include "stream_infer/exporter/exporter.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
+#include "support/refusal_of.hpp"
 #include "support/stopwatch.hpp"
 
 #include <chrono>
@@ -22,6 +23,7 @@ namespace test = stream_infer::test;
 using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
 using test::error_of;
+using test::refusal_of;
 using Words = std::vector<std::string>;
 
 namespace {
@@ -45,16 +47,6 @@ si::RedisOptions options(const test::RedisServer& server) {
 }
 
 const std::string stream = "results:count:clip.mp4";
-
-template <class Write>
-si::StoreError refusal(Write write) {
-  try {
-    write();
-  } catch (const si::StoreError& error) {
-    return error;
-  }
-  throw std::runtime_error{"it was not refused"};
-}
 
 }  // namespace
 
@@ -192,7 +184,7 @@ TEST_CASE("A server that is not there yet is looked for, and one that was lost",
   REQUIRE(before.sa_handler == SIG_DFL);  // or this test shows nothing of SIGPIPE
   test::RedisServer server{{}, false};
   si::RedisExporter exporter{options(server)};
-  const si::StoreError absent = refusal([&] { exporter.collect(record(1)); });
+  const si::StoreError absent = refusal_of([&] { exporter.collect(record(1)); });
   CHECK(absent.kind() == si::StoreError::Kind::retry);
   CHECK(absent.code() == std::errc::connection_refused);
   CHECK(absent.source() == "redis://127.0.0.1:" + std::to_string(server.port()) + "/0");
@@ -200,7 +192,7 @@ TEST_CASE("A server that is not there yet is looked for, and one that was lost",
   exporter.collect(record(1));
   for (std::uint64_t round = 2; round < 5; ++round) {
     server.kill();
-    CHECK(refusal([&] { exporter.collect(record(round)); }).kind() == si::StoreError::Kind::retry);
+    CHECK(refusal_of([&] { exporter.collect(record(round)); }).kind() == si::StoreError::Kind::retry);
     server.start();
     exporter.collect(record(round));
   }
@@ -217,7 +209,7 @@ TEST_CASE("A server that does not answer is given up in time", "[exporter][redis
   server.child().signal(SIGSTOP);
   for (std::uint64_t i = 2; i < 4; ++i) {  // once on the old connection, once on a new one
     const test::Stopwatch stopwatch;
-    const si::StoreError error = refusal([&] { exporter.collect(record(i)); });
+    const si::StoreError error = refusal_of([&] { exporter.collect(record(i)); });
     CHECK(stopwatch.elapsed() < 1500ms);
     CHECK(error.code() == std::errc::timed_out);
     CHECK_THAT(error.reason(), ContainsSubstring("RedisOptions::timeout"));
@@ -233,7 +225,7 @@ TEST_CASE("Of a batch that a full server refuses nothing is written, and later a
   si::RedisExporter exporter{options(server)};
   exporter.write(records(0, 10));
   REQUIRE(server.ask({"CONFIG", "SET", "maxmemory", "1"}) == Words{"OK"});
-  const si::StoreError full = refusal([&] { exporter.write(records(10, 20)); });
+  const si::StoreError full = refusal_of([&] { exporter.write(records(10, 20)); });
   CHECK(full.kind() == si::StoreError::Kind::retry);
   CHECK_THAT(full.reason(), ContainsSubstring("OOM"));
   CHECK(server.ask({"XLEN", stream}) == Words{"10"});
@@ -247,14 +239,14 @@ TEST_CASE("A key that holds something else, or may not be written, is said", "[e
   const test::RedisServer server;
   REQUIRE(server.ask({"SET", stream, "a text"}) == Words{"OK"});
   si::RedisExporter exporter{options(server)};
-  CHECK_THAT(refusal([&] { exporter.collect(record(1)); }).reason(), ContainsSubstring("WRONGTYPE"));
+  CHECK_THAT(refusal_of([&] { exporter.collect(record(1)); }).reason(), ContainsSubstring("WRONGTYPE"));
 
   REQUIRE(server.ask({"ACL", "SETUSER", "cam", "on", ">a secret", "~mine:*", "+@all"}) == Words{"OK"});
   si::RedisOptions limited = options(server);
   limited.user = "cam";
   limited.password = "a secret";
   si::RedisExporter other{limited};
-  CHECK_THAT(refusal([&] { other.collect(record(1)); }).reason(), ContainsSubstring("NOPERM"));
+  CHECK_THAT(refusal_of([&] { other.collect(record(1)); }).reason(), ContainsSubstring("NOPERM"));
   limited.form = si::RedisStreams{.key = "mine:{algorithm}"};
   si::RedisExporter{limited}.collect(record(1));
   CHECK(server.ask({"XLEN", "mine:count"}) == Words{"1"});

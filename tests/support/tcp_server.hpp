@@ -57,6 +57,16 @@ class TcpServer {
       return text;
     }
 
+    /// So many bytes of what the client says; fewer if it hangs up.
+    std::string receive(std::size_t size) {
+      std::string text(size, '\0');
+      std::size_t have = 0;
+      for (ssize_t part = 1; have < size && part > 0; have += part > 0 ? static_cast<std::size_t>(part) : 0U)
+        part = ::recv(socket_, text.data() + have, size - have, 0);
+      text.resize(have);
+      return text;
+    }
+
     /// Returns false if the server ends meanwhile.
     bool sleep(std::chrono::nanoseconds time) const {
       std::unique_lock lock{server_->mutex_};

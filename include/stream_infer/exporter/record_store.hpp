@@ -6,6 +6,7 @@
 #include "stream_infer/exporter/record.hpp"
 #include "stream_infer/exporter/stored_record.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -59,6 +60,18 @@ class CollectsOneByOne {
     static_cast<Derived&>(*this).write(std::span<const StoredRecord>{&stored, 1});
   }
 };
+
+/// Calls `use` for one part of `records` after the other, each of about `most_bytes` or of one record.
+template <class Use>
+void in_parts(std::span<const StoredRecord> records, std::size_t most_bytes, Use use) {
+  while (!records.empty()) {
+    std::size_t count = 0;
+    for (std::size_t bytes = 0; count < records.size() && (count == 0 || bytes < most_bytes); ++count)
+      bytes += records[count].bytes();
+    use(records.first(count));
+    records = records.subspan(count);
+  }
+}
 
 }  // namespace detail
 }  // namespace stream_infer

@@ -92,13 +92,9 @@ class RedisExporter : public detail::CollectsOneByOne<RedisExporter> {
   void write(std::span<const StoredRecord> records) {
     try {
       if (connection_ == nullptr) connect();
-      while (!records.empty()) {
-        std::size_t count = 0;
-        for (std::size_t bytes = 0; count < records.size() && (count == 0 || bytes < most_bytes); ++count)
-          bytes += records[count].bytes();
-        std::visit([&](const auto& form) { send(form, records.first(count)); }, options_.form);
-        records = records.subspan(count);
-      }
+      detail::in_parts(records, most_bytes, [this](std::span<const StoredRecord> part) {
+        std::visit([&](const auto& form) { send(form, part); }, options_.form);
+      });
     } catch (...) {
       connection_.reset(nullptr);
       throw;

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -42,26 +43,32 @@ struct StoredRecord {
   [[nodiscard]] std::size_t bytes() const { return sizeof(StoredRecord) + value.size(); }
 };
 
-/// What a record is known by: 128 bits as 32 lower-case hexadecimal digits. It is the FNV-1a hash (G. Fowler, L. C. Noll,
-/// K.-P. Vo) of the record's source, `began_at_ns`, epoch, algorithm and frame index, as text, each followed by a
-/// byte that is 0. So a repeat does no harm in a store that knows its keys, and a recording that is played again gives the
-/// same ones.
-[[nodiscard]] inline std::string record_key(const StoredRecord& record) {
+namespace detail {
+
+/// The FNV-1a hash (G. Fowler, L. C. Noll, K.-P. Vo) of some texts, each followed by a byte that is 0: 128 bits as 32
+/// lower-case hexadecimal digits.
+[[nodiscard]] inline std::string hash_of(std::initializer_list<std::string_view> texts) {
   __extension__ using Wide = unsigned __int128;
   constexpr Wide prime = Wide{1} << 88 | 0x13bU;
   Wide hash = Wide{0x6c62272e07bb0142U} << 64 | 0x62b821756295c58dU;
-  const auto add = [&hash](std::string_view text) {
+  for (const std::string_view text : texts) {
     for (const char character : text) hash = (hash ^ static_cast<unsigned char>(character)) * prime;
     hash *= prime;  // the byte that is 0
-  };
-  add(record.source.name);
-  add(std::to_string(record.began_at_ns()));
-  add(std::to_string(record.epoch));
-  add(record.algorithm);
-  add(std::to_string(record.frame_index));
-  std::string key(32, '0');
-  for (std::size_t i = key.size(); i > 0; --i, hash >>= 4) key[i - 1] = "0123456789abcdef"[static_cast<int>(hash & 15)];
-  return key;
+  }
+  std::string digits(32, '0');
+  for (std::size_t i = digits.size(); i > 0; --i, hash >>= 4)
+    digits[i - 1] = "0123456789abcdef"[static_cast<int>(hash & 15)];
+  return digits;
+}
+
+}  // namespace detail
+
+/// What a record is known by: the 128 bits of the FNV-1a hash of its source, `began_at_ns`, epoch, algorithm and frame index,
+/// as text, each followed by a byte that is 0; written as 32 lower-case hexadecimal digits. So a repeat does no harm in a
+/// store that knows its keys, and a recording that is played again gives the same ones.
+[[nodiscard]] inline std::string record_key(const StoredRecord& record) {
+  return detail::hash_of({record.source.name, std::to_string(record.began_at_ns()), std::to_string(record.epoch),
+                          record.algorithm, std::to_string(record.frame_index)});
 }
 
 }  // namespace stream_infer
