@@ -34,6 +34,8 @@ class TcpServer {
 
     /// Counted from 0.
     [[nodiscard]] int number() const { return number_; }
+    /// For what the functions below do not do; it is closed by the server.
+    [[nodiscard]] int socket() const { return socket_; }
 
     /// Returns false if the client, or the server, is gone.
     bool send(const Bytes& bytes) { return send(bytes.data(), bytes.size()); }
