@@ -39,11 +39,17 @@ std::vector<si::StoredRecord> records(std::uint64_t begin, std::uint64_t end) {
 
 std::vector<std::uint64_t> indices_in(Journal& journal) {
   std::vector<std::uint64_t> indices;
-  for (const Journal::Entry& entry : journal.oldest(100'000)) {
+  for (const Journal::Entry& entry : journal.read(0, 100'000)) {
     CHECK(si::to_json_text(entry.record) == si::to_json_text(record(entry.record.frame_index)));
     indices.push_back(entry.record.frame_index);
   }
   return indices;
+}
+
+/// Where the oldest entries are.
+std::vector<Journal::Range> first(Journal& journal, std::size_t count) {
+  const std::vector<Journal::Entry> entries = journal.read(0, count);
+  return {{entries.front().id, entries.back().id}};
 }
 
 }  // namespace
@@ -54,20 +60,23 @@ TEST_CASE("A journal gives back what it was given, the oldest first", "[exporter
   {
     Journal journal{path};
     CHECK(journal.size() == 0);
-    journal.append(records(0, 5));
+    journal.write({}, records(0, 5));
     CHECK(indices_in(journal) == std::vector<std::uint64_t>{0, 1, 2, 3, 4});
     CHECK(journal.bytes() > 0);
-    journal.remove(journal.oldest(2));
+    journal.write(first(journal, 2), records(0, 0));
     CHECK(journal.size() == 3);
   }
   Journal journal{path};
   CHECK(journal.damaged().empty());
   CHECK(journal.size() == 3);
-  journal.append(records(5, 6));
+  journal.write({}, records(5, 6));
   CHECK(indices_in(journal) == std::vector<std::uint64_t>{2, 3, 4, 5});
-  journal.remove(journal.oldest(10));
-  CHECK(journal.size() == 0);
-  CHECK(journal.bytes() == 0);
+  journal.write(first(journal, 3), records(6, 8));
+  CHECK(indices_in(journal) == std::vector<std::uint64_t>{5, 6, 7});
+  const std::int64_t next = journal.write(first(journal, 3), records(8, 9));
+  CHECK(journal.size() == 1);
+  CHECK(journal.read(next - 1, 1).size() == 1);
+  CHECK(journal.read(next, 1).empty());
 }
 
 TEST_CASE("A journal is one program's", "[exporter][journal]") {
@@ -83,7 +92,7 @@ TEST_CASE("A journal that is no journal is put aside", "[exporter][journal]") {
   Journal journal{path};
   CHECK(journal.damaged() == path + ".damaged");
   CHECK(test::read_file(path + ".damaged").size() == 5000);
-  journal.append(records(0, 2));
+  journal.write({}, records(0, 2));
   CHECK(journal.size() == 2);
 }
 
@@ -94,7 +103,7 @@ TEST_CASE("Of a journal that is cut off anywhere, what comes before is taken ove
   constexpr std::uint64_t count = 300;
   {
     Journal journal{whole};
-    for (std::uint64_t i = 0; i < count; i += 50) journal.append(records(i, i + 50));
+    for (std::uint64_t i = 0; i < count; i += 50) journal.write({}, records(i, i + 50));
   }
   const test::Bytes bytes = test::read_file(whole);
   REQUIRE(bytes.size() > 10'000);
@@ -109,7 +118,7 @@ TEST_CASE("Of a journal that is cut off anywhere, what comes before is taken ove
     const std::vector<std::uint64_t> found = indices_in(journal);
     for (std::size_t i = 0; i < found.size(); ++i) REQUIRE(found[i] == i);
     most = std::max(most, found.size());
-    journal.append(records(1000, 1001));
+    journal.write({}, records(1000, 1001));
     CHECK(journal.size() == found.size() + 1);
   }
   CHECK(most > 100);
@@ -122,7 +131,7 @@ TEST_CASE("What was being written when a program was killed is there as a whole,
   const test::TemporaryFolder folder;
   const std::string live = folder / "live";
   Journal journal{live};
-  for (std::uint64_t i = 0; i < 100; i += 10) journal.append(records(i, i + 10));
+  for (std::uint64_t i = 0; i < 100; i += 10) journal.write({}, records(i, i + 10));
   // As it is on the disk now, with the log cut off anywhere.
   const test::Bytes main = test::read_file(live), log = test::read_file(live + "-wal");
   REQUIRE(log.size() > 10'000);

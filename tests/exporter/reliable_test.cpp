@@ -7,6 +7,7 @@
 #include "support/error_of.hpp"
 #include "support/fault_row.hpp"
 #include "support/files.hpp"
+#include "support/full_disk.hpp"
 #include "support/process.hpp"
 #include "support/random.hpp"
 #include "support/sanitizers.hpp"
@@ -245,6 +246,115 @@ TEST_CASE("No more waits than may, and what gives way is counted", "[exporter][r
     CHECK(store.written() == up_to(200, 100));
     CHECK(exporter.stats().dropped == 0);
   }
+}
+
+TEST_CASE("While the journal's disk is full the store is given what waits in memory", "[exporter][reliable]") {
+  test::FaultRow row{52, "the journal's disk full, the store first there, then not", "stated policy, Clean"};
+  const test::TemporaryFolder folder;
+  Store store;
+  std::atomic<bool> down = false;
+  store.state->on_write = [&](auto) {
+    if (down) throw refusal(Kind::retry);
+  };
+  {
+    auto exporter = si::reliable(store, {.journal = folder / "journal", .batch = 10, .retry = at_once});
+    for (std::uint64_t i = 0; i < 50; ++i) exporter.collect(record(i));
+    CHECK(exporter.flush(10s));
+    {
+      const test::FullDisk full{1};
+      for (std::uint64_t i = 50; i < 100; ++i) exporter.collect(record(i));
+      CHECK(exporter.flush(10s));
+      down = true;
+      for (std::uint64_t i = 100; i < 150; ++i) exporter.collect(record(i));
+      CHECK_FALSE(exporter.flush(300ms));
+      const si::ReliableStats stats = exporter.stats();
+      CHECK(stats.unwritten == 50);
+      CHECK(stats.waiting == 50);
+      CHECK(adds_up(stats));
+    }
+    CHECK(test::eventually([&] { return exporter.stats().unwritten == 0; }));
+    CHECK(exporter.stats().waiting == 50);
+    for (std::uint64_t i = 150; i < 200; ++i) exporter.collect(record(i));
+    down = false;
+    CHECK(exporter.flush(10s));
+    CHECK(adds_up(exporter.stats()));
+  }
+  CHECK(store.written() == up_to(200));
+  row.happened(
+      "no lane waits; 50 of 50 delivered without the journal, 50 kept in memory until the disk had room, in order");
+}
+
+TEST_CASE("What is dropped while the disk is full, or more waits than memory has, is the oldest",
+          "[exporter][reliable]") {
+  const test::TemporaryFolder folder;
+  const std::size_t each = si::to_stored(record(100)).bytes();
+  Store store;
+  std::atomic<bool> down = true;
+  store.state->on_write = [&](auto) {
+    if (down) throw refusal(Kind::retry);
+  };
+  auto exporter = si::reliable(
+      store, {.journal = folder / "journal", .max_bytes = 10 * each, .batch = 3, .retry = at_once, .end_within = 0s});
+  {
+    const test::FullDisk full{1};
+    for (std::uint64_t i = 100; i < 200; ++i) {
+      exporter.collect(record(i));
+      if (i % 7 == 0) std::this_thread::sleep_for(2ms);
+    }
+    CHECK(exporter.stats().waiting >= 7);  // a batch may be on its way to the store meanwhile
+    CHECK(exporter.stats().waiting <= 13);
+    CHECK(adds_up(exporter.stats()));
+  }
+  CHECK(test::eventually([&] { return exporter.stats().unwritten == 0; }));
+  down = false;
+  CHECK(exporter.flush(10s));
+  CHECK(adds_up(exporter.stats()));
+  const std::vector<std::uint64_t> written = store.written();
+  CHECK(written.back() == 199);
+  CHECK(std::is_sorted(written.begin(), written.end()));
+}
+
+TEST_CASE("A journal with more than memory is to have is delivered in order", "[exporter][reliable]") {
+  const test::TemporaryFolder folder;
+  Store store;
+  std::atomic<bool> down = true;
+  store.state->on_write = [&](auto) {
+    if (down) throw refusal(Kind::retry);
+  };
+  const std::string megabyte(1'000'000, 'x');
+  auto exporter = si::reliable(store, {.journal = folder / "journal", .batch = 4, .retry = at_once});
+  const auto collect = [&](std::uint64_t index) {
+    exporter.collect(si::Record<std::string>{
+        .frame_index = index, .algo = si::Name{"text"}, .value = megabyte, .source = {si::Name{"cam"}, {}}});
+    CHECK(test::eventually([&] { return exporter.stats().unwritten == 0; }));
+  };
+  for (std::uint64_t i = 0; i < 50; ++i) collect(i);
+  down = false;
+  for (std::uint64_t i = 50; i < 60; ++i) collect(i);
+  CHECK(exporter.flush(20s));
+  CHECK(store.written() == up_to(60));
+  CHECK(adds_up(exporter.stats()));
+}
+
+TEST_CASE("A batch that is tried again is the same batch", "[exporter][reliable]") {
+  const test::TemporaryFolder folder;
+  Store store;
+  std::atomic<bool> down = true;
+  std::vector<std::size_t> sizes;
+  store.state->on_write = [&](std::span<const si::StoredRecord> records) {
+    sizes.push_back(records.size());
+    if (down) throw refusal(Kind::retry);
+  };
+  auto exporter = si::reliable(store, {.journal = folder / "journal", .batch = 100, .retry = at_once});
+  exporter.collect(record(0));
+  CHECK(test::eventually([&] { return exporter.stats().failures > 2; }));
+  for (std::uint64_t i = 1; i < 20; ++i) exporter.collect(record(i));
+  const std::uint64_t before = exporter.stats().failures;
+  CHECK(test::eventually([&] { return exporter.stats().failures > before + 2; }));
+  down = false;
+  CHECK(exporter.flush(10s));
+  CHECK(std::count(sizes.begin(), sizes.end(), 1U) == static_cast<std::ptrdiff_t>(sizes.size()) - 1);
+  CHECK(store.written() == up_to(20));
 }
 
 TEST_CASE("Any number of threads may collect", "[exporter][reliable]") {

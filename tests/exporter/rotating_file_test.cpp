@@ -4,6 +4,7 @@
 #include "support/error_of.hpp"
 #include "support/fault_row.hpp"
 #include "support/files.hpp"
+#include "support/full_disk.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -41,27 +42,6 @@ std::vector<std::string> files_in(const std::string& folder, const std::string& 
   names.push_back(growing);
   return names;
 }
-
-/// While it lives, no file grows beyond so many bytes, as on a full disk.
-class FullDisk {
- public:
-  explicit FullDisk(rlim_t bytes) {
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    handler_ = std::signal(SIGXFSZ, SIG_IGN);
-    const rlimit limit{bytes, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  FullDisk(const FullDisk&) = delete;
-  FullDisk& operator=(const FullDisk&) = delete;
-  ~FullDisk() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  rlimit before_{};
-  void (*handler_)(int) = nullptr;
-};
 
 }  // namespace
 
@@ -120,7 +100,7 @@ TEST_CASE("On a full disk no part of a line stays behind, and writing goes on wh
   RotatingFile file{path, {}, ""};
   file.append("12345\n");
   {
-    const FullDisk full{9};
+    const test::FullDisk full{9};
     const si::Error error = test::error_of([&] { file.append("abcdef\n"); });
     CHECK(error.step() == "export");
     CHECK(error.source() == path);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "stream_infer/core/handle.hpp"
-#include "stream_infer/exporter/json.hpp"
 #include "stream_infer/exporter/record_store.hpp"
 #include "stream_infer/exporter/sqlite_database.hpp"
 #include "stream_infer/exporter/stored_record.hpp"
@@ -11,6 +10,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -19,13 +19,17 @@
 
 namespace stream_infer::detail {
 
-/// Records that wait to be delivered, in a file that survives the program: an SQLite database, written ahead. What append()
+/// Records that wait to be delivered, in a file that survives the program: an SQLite database, written ahead. What write()
 /// has taken is on the disk when it returns. Only one program at a time can have it. One thread at a time.
 class Journal {
  public:
   struct Entry {
-    std::int64_t id = 0;
+    std::int64_t id = 0;  ///< greater than that of the one before
     StoredRecord record{};
+  };
+  /// Entries from one id to another.
+  struct Range {
+    std::int64_t first = 0, last = 0;
   };
 
   /// Opens what is there, or begins a new one. One that is damaged is put aside as `PATH.damaged`, and what can be read of
@@ -38,51 +42,55 @@ class Journal {
     take_over(aside);
   }
 
-  /// All of them, or none. \throws StoreError
+  /// Forgets some entries, and takes records: both, or neither. Returns the id of the first record; the others' follow.
+  /// \throws StoreError
   template <class Records>
-  void append(const Records& records) {
-    std::size_t bytes = 0;
+  std::int64_t write(std::span<const Range> forgotten, const Records& records) {
+    const std::int64_t first = last_id_ + 1;
+    std::size_t size = size_, bytes = bytes_;
+    std::int64_t id = first;
     database_->transaction([&] {
+      for (const Range& range : forgotten) {
+        bind_value(*delete_, 1, range.first);
+        bind_value(*delete_, 2, range.last);
+        database_->step(*delete_);
+        size -= database_->changes();
+      }
       for (const StoredRecord& record : records) {
-        bind_value(*insert_, 1, record.source.name);
-        bind_value(*insert_, 2, record.began_at_ns());
-        bind_value(*insert_, 3, std::int64_t{record.epoch});
-        bind_value(*insert_, 4, record.algorithm);
-        bind_value(*insert_, 5, static_cast<std::int64_t>(record.frame_index));
-        bind_value(*insert_, 6, record.time_ns());
-        bind_value(*insert_, 7, record.value);
-        bind_value(*insert_, 8, checksum(record));
+        bind_value(*insert_, 1, id);
+        bind_value(*insert_, 2, record.source.name);
+        bind_value(*insert_, 3, record.began_at_ns());
+        bind_value(*insert_, 4, std::int64_t{record.epoch});
+        bind_value(*insert_, 5, record.algorithm);
+        bind_value(*insert_, 6, static_cast<std::int64_t>(record.frame_index));
+        bind_value(*insert_, 7, record.time_ns());
+        bind_value(*insert_, 8, record.value);
+        bind_value(*insert_, 9, checksum(record));
         database_->step(*insert_);
+        ++id;
+        ++size;
         bytes += record.bytes();
       }
     });
-    bytes_ += bytes;
-    count_ += records.size();
+    last_id_ = id - 1;
+    size_ = size;
+    bytes_ = bytes;
+    return first;
   }
 
-  /// The oldest records, at most so many. \throws StoreError
-  [[nodiscard]] std::vector<Entry> oldest(std::size_t most) {
+  /// The oldest entries behind an id, at most so many. \throws StoreError
+  [[nodiscard]] std::vector<Entry> read(std::int64_t behind, std::size_t most) {
     std::vector<Entry> entries;
-    bind_value(*select_, 1, static_cast<std::int64_t>(most));
+    bind_value(*select_, 1, behind);
+    bind_value(*select_, 2, static_cast<std::int64_t>(most));
     const Rewind rewind{*select_};
     while (database_->next_row(*select_)) entries.push_back(entry_of(*select_));
     return entries;
   }
 
-  /// Forgets them: some that oldest() gave, one behind the other. \throws StoreError
-  void remove(std::span<const Entry> entries) {
-    if (entries.empty()) return;
-    bind_value(*delete_, 1, entries.front().id);
-    bind_value(*delete_, 2, entries.back().id);
-    database_->step(*delete_);
-    for (const Entry& entry : entries) {
-      bytes_ -= entry.record.bytes();
-      --count_;
-    }
-  }
-
-  [[nodiscard]] std::size_t bytes() const { return bytes_; }  ///< about the memory that its records would take
-  [[nodiscard]] std::size_t size() const { return count_; }   ///< records
+  [[nodiscard]] std::size_t size() const { return size_; }  ///< entries
+  /// About the memory that all records would take that were there when it was opened, or came since.
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
   /// Where one that was damaged has been put; empty if it was not.
   [[nodiscard]] const std::string& damaged() const { return damaged_; }
 
@@ -108,21 +116,24 @@ class Journal {
     try {
       database_.reset(new SqliteDatabase{path, SqliteDatabase::Use::alone});
       database_->run(
-          "CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, began_at_ns "
+          "CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY, source TEXT NOT NULL, began_at_ns "
           "INTEGER NOT NULL, epoch INTEGER NOT NULL, algorithm TEXT NOT NULL, frame_index INTEGER NOT NULL, time_ns "
           "INTEGER NOT NULL, value TEXT NOT NULL, checksum INTEGER NOT NULL)");
       if (!database_->is_whole()) return false;
       insert_ = database_->prepare(
-          "INSERT INTO journal (source, began_at_ns, epoch, algorithm, frame_index, time_ns, value, checksum) "
-          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
-      select_ = database_->prepare(std::string{columns} + " ORDER BY id LIMIT ?1");
+          "INSERT INTO journal (id, source, began_at_ns, epoch, algorithm, frame_index, time_ns, value, checksum) "
+          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+      select_ = database_->prepare(std::string{columns} + " WHERE id > ?1 ORDER BY id LIMIT ?2");
       delete_ = database_->prepare("DELETE FROM journal WHERE id BETWEEN ?1 AND ?2");
       const SqliteStatement all = database_->prepare(std::string{columns} + " ORDER BY id");
       const Rewind rewind{*all};
-      bytes_ = count_ = 0;
+      bytes_ = size_ = 0;
+      last_id_ = 0;
       while (database_->next_row(*all)) {
-        bytes_ += entry_of(*all).record.bytes();
-        ++count_;
+        const Entry entry = entry_of(*all);
+        last_id_ = entry.id;
+        bytes_ += entry.record.bytes();
+        ++size_;
       }
       return true;
     } catch (const SqliteDamage&) {
@@ -161,13 +172,20 @@ class Journal {
       }
     } catch (const StoreError&) {  // that is as far as it goes
     }
-    append(found);
+    write({}, found);
   }
 
   static std::int64_t checksum(const StoredRecord& record) {
     std::uint64_t hash = 0xcbf29ce484222325U;  // FNV-1a, of 64 bits
-    for (const char character : to_json_text(record))
-      hash = (hash ^ static_cast<unsigned char>(character)) * 0x100000001b3U;
+    const auto add = [&hash](std::string_view bytes) {
+      for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3U;
+    };
+    add(record.source.name);
+    add(record.algorithm);
+    add(record.value);
+    const std::int64_t numbers[] = {record.began_at_ns(), record.epoch, static_cast<std::int64_t>(record.frame_index),
+                                    record.time_ns()};
+    add({reinterpret_cast<const char*>(numbers), sizeof numbers});
     return static_cast<std::int64_t>(hash);
   }
 
@@ -191,8 +209,8 @@ class Journal {
 
   Handle<SqliteDatabase> database_;
   SqliteStatement insert_, select_, delete_;
-  std::size_t bytes_ = 0;
-  std::size_t count_ = 0;
+  std::int64_t last_id_ = 0;
+  std::size_t size_ = 0, bytes_ = 0;
   std::string damaged_;
 };
 

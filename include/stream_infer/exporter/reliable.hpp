@@ -63,19 +63,23 @@ struct ReliableStats {
 
 namespace detail {
 
-/// The work of Reliable, which may be moved while this goes on. Two threads: one puts what is collected into the journal,
-/// the other takes it from there to the store, which may keep it waiting.
+/// The work of Reliable, which may be moved while this goes on. Two threads: one keeps the journal, the other brings what is
+/// in it to the store, which may keep it waiting.
+///
+/// A record goes from `queue_` through `hand_` into the journal. There it is one of `ready_`, which are in memory as well, or
+/// of the `backlog_` behind them, which are not. The sender takes it to `sending_`, and once the store has it, the journal is
+/// told to forget it with what it takes next.
 template <class Store>
 class ReliableWork {
  public:
   ReliableWork(Store store, ReliableOptions options)
       : store_{std::forward<Store>(store)}, options_{checked(std::move(options))}, journal_{options_.journal} {
-    stats_.collected = journalled_ = journal_.size();
-    journalled_bytes_ = journal_.bytes();
+    stats_.collected = backlog_ = journal_.size();
+    journal_bytes_ = journal_.bytes();
     if (!journal_.damaged().empty())
       stats_.last_error = "the journal was damaged: it is kept as " + journal_.damaged() + ", and " +
                           std::to_string(journal_.size()) + " records were taken over";
-    writer_ = std::thread{[this] { write_journal(); }};
+    writer_ = std::thread{[this] { keep_journal(); }};
     try {
       sender_ = std::thread{[this] { deliver(); }};
     } catch (...) {
@@ -99,11 +103,8 @@ class ReliableWork {
       ++stats_.dropped;
       return;
     }
-    while (!queue_.empty() && queue_bytes_ + bytes > options_.max_bytes) {  // the journal does not take them
-      queue_bytes_ -= queue_.front().bytes();
-      queue_.pop_front();
-      ++stats_.dropped;
-    }
+    if (options_.overflow == Overflow::drop_oldest)  // there is more of it only where the journal does not take it
+      while (queue_bytes_ + hand_bytes_ + bytes > options_.max_bytes && drop_unwritten()) {}
     queue_bytes_ += bytes;
     queue_.push_back(std::move(record));
     if (writer_waits_) collected_.notify_one();
@@ -118,14 +119,24 @@ class ReliableWork {
   [[nodiscard]] ReliableStats stats() const {
     const std::lock_guard lock{mutex_};
     ReliableStats stats = stats_;
-    stats.unwritten = queue_.size() + in_hand_;
+    stats.unwritten = queue_.size() + hand_.size() + (is_written(sending_) ? 0 : sending_.records.size() - sent_);
     stats.waiting = waiting();
     return stats;
   }
 
  private:
+  using Range = Journal::Range;
+  using Entry = Journal::Entry;
+
+  /// Records on their way to the store, one behind the other. Those that the journal has not have no ids.
+  struct Batch {
+    std::vector<StoredRecord> records{};
+    std::vector<std::int64_t> ids{};
+  };
+
   static constexpr MediaTime longest_flush{86'400'000'000'000'000};
   static constexpr std::chrono::milliseconds journal_pause{100};
+  static constexpr std::size_t most_ready = 32'000'000;  // bytes; what is more is read from the journal again
 
   static ReliableOptions checked(ReliableOptions options) {
     if (options.journal.empty())
@@ -136,48 +147,110 @@ class ReliableWork {
     return options;
   }
 
+  static bool is_written(const Batch& batch) { return !batch.ids.empty(); }
+
   // All with mutex_ held.
   [[nodiscard]] bool has_room(std::size_t bytes) const {
-    return queue_bytes_ + in_hand_bytes_ + journalled_bytes_ + bytes <= options_.max_bytes;
+    return queue_bytes_ + hand_bytes_ + journal_bytes_ + bytes <= options_.max_bytes;
   }
-  [[nodiscard]] std::uint64_t waiting() const { return queue_.size() + in_hand_ + journalled_; }
+  [[nodiscard]] std::uint64_t waiting() const {
+    return queue_.size() + hand_.size() + ready_.size() + backlog_ + sending_.records.size() - sent_;
+  }
   void failed(const std::string& why) {
     ++stats_.failures;
     stats_.last_error = why;
   }
+  /// The journal is to forget an entry, or those up to another.
+  void forget(Range range) {
+    if (!forgotten_.empty() && forgotten_.back().last + 1 == range.first)
+      forgotten_.back().last = range.last;
+    else
+      forgotten_.push_back(range);
+    if (writer_waits_) collected_.notify_one();
+  }
+  bool drop_unwritten() {
+    std::deque<StoredRecord>& from = hand_.empty() || journal_is_busy_ ? queue_ : hand_;
+    if (from.empty()) return false;
+    (&from == &queue_ ? queue_bytes_ : hand_bytes_) -= from.front().bytes();
+    from.pop_front();
+    ++stats_.dropped;
+    return true;
+  }
+  /// Returns whether there was one that the journal has and the store is not being given.
+  bool drop_written() {
+    Entry oldest;
+    if (is_written(sending_) && !store_is_busy_ && !sending_.records.empty()) {
+      oldest = {sending_.ids.front(), std::move(sending_.records.front())};
+      sending_.ids.erase(sending_.ids.begin());
+      sending_.records.erase(sending_.records.begin());
+    } else if (!ready_.empty()) {
+      oldest = std::move(ready_.front());
+      ready_.pop_front();
+      ready_bytes_ -= oldest.record.bytes();
+    } else {
+      return false;
+    }
+    journal_bytes_ -= oldest.record.bytes();
+    ++stats_.dropped;
+    forget({oldest.id, oldest.id});
+    return true;
+  }
 
-  /// The writer's thread: from the queue into the journal.
-  void write_journal() {
-    std::deque<StoredRecord> hand;
+  // The writer's thread.
+
+  void keep_journal() {
+    std::unique_lock lock{mutex_};
     for (;;) {
-      {
-        std::unique_lock lock{mutex_};
-        writer_waits_ = true;
-        collected_.wait(lock, [this] { return ends_ || !queue_.empty(); });
-        writer_waits_ = false;
-        if (queue_.empty()) return;
-        hand.swap(queue_);  // nothing that takes time: somebody may be collecting
-        in_hand_bytes_ = std::exchange(queue_bytes_, 0);
-        in_hand_ = hand.size();
-      }
-      while (!append(hand)) {
-        std::unique_lock lock{mutex_};
-        if (collected_.wait_for(lock, journal_pause, [this] { return ends_; }))
-          return;  // lost: the disk is full to the end
-      }
-      hand.clear();
+      writer_waits_ = true;
+      collected_.wait(lock, [this] { return ends_ || has_work(); });
+      writer_waits_ = false;
+      if (!has_work()) return;
+      if (hand_.empty())
+        hand_.swap(queue_);  // nothing that takes time: somebody may be collecting
+      else
+        for (; !queue_.empty(); queue_.pop_front()) hand_.push_back(std::move(queue_.front()));
+      hand_bytes_ += std::exchange(queue_bytes_, 0);
+      journal_is_busy_ = true;
+      lock.unlock();
+      const bool done = update_journal();
+      lock.lock();
+      journal_is_busy_ = false;
+      journal_fails_ = !done;
+      changed_.notify_all();
+      if (done) continue;
+      if (ends_) return;  // lost: neither the journal nor the store takes them
+      collected_.wait_for(lock, journal_pause, [this] { return ends_; });
     }
   }
 
-  /// Puts records into the journal. Returns whether that succeeded.
-  bool append(const std::deque<StoredRecord>& records) try {
+  [[nodiscard]] bool has_work() const {
+    return !queue_.empty() || !hand_.empty() || !forgotten_.empty() || !forgetting_.empty();
+  }
+
+  /// Puts what is in hand into the journal. Returns whether that succeeded.
+  bool update_journal() try {
     const std::lock_guard journal{journal_mutex_};
-    if (options_.overflow == Overflow::drop_oldest) make_room(records);
-    journal_.append(records);
+    if (options_.overflow == Overflow::drop_oldest) make_room();
+    {
+      const std::lock_guard lock{mutex_};
+      forgetting_.insert(forgetting_.end(), forgotten_.begin(), forgotten_.end());
+      forgotten_.clear();
+    }
+    std::int64_t id = journal_.write(forgetting_, hand_);
+    forgetting_.clear();
     const std::lock_guard lock{mutex_};
-    in_hand_ = in_hand_bytes_ = 0;
-    note_journal();
-    changed_.notify_all();
+    for (; !hand_.empty(); hand_.pop_front(), ++id) {
+      const std::size_t bytes = hand_.front().bytes();
+      if (backlog_ == 0 && ready_bytes_ + bytes <= most_ready) {
+        ready_.push_back({id, std::move(hand_.front())});
+        ready_bytes_ += bytes;
+        last_ready_ = id;
+      } else {
+        ++backlog_;
+      }
+      hand_bytes_ -= bytes;
+      journal_bytes_ += bytes;
+    }
     return true;
   } catch (const std::exception& error) {
     const std::lock_guard lock{mutex_};
@@ -185,45 +258,44 @@ class ReliableWork {
     return false;
   }
 
-  /// With journal_mutex_ held: forgets the oldest records, so that there is room for more.
-  void make_room(const std::deque<StoredRecord>& records) {
-    std::size_t bytes = 0;
-    for (const StoredRecord& record : records) bytes += record.bytes();
-    while (journal_.size() > 0 && journal_.bytes() + bytes > options_.max_bytes) {
-      std::vector<Journal::Entry> oldest = journal_.oldest(options_.batch);
-      std::size_t count = 0;
-      for (std::size_t freed = 0; count < oldest.size() && journal_.bytes() - freed + bytes > options_.max_bytes;
-           ++count)
-        freed += oldest[count].record.bytes();
-      journal_.remove(std::span{oldest}.first(count));
-      ++trimmed_;
-      const std::lock_guard lock{mutex_};
-      stats_.dropped += count;
-      note_journal();
+  /// With journal_mutex_ held: drops the oldest, so that there is room for what is in hand.
+  void make_room() {
+    std::unique_lock lock{mutex_};
+    while (journal_bytes_ + hand_bytes_ > options_.max_bytes) {
+      if (drop_written()) continue;
+      if (backlog_ == 0) return;
+      lock.unlock();
+      load();
+      lock.lock();
     }
   }
 
-  /// With both mutexes held.
-  void note_journal() {
-    journalled_ = journal_.size();
-    journalled_bytes_ = journal_.bytes();
+  /// With journal_mutex_ held: reads some of the backlog.
+  void load() {
+    std::vector<Entry> entries = journal_.read(last_ready_, options_.batch);
+    const std::lock_guard lock{mutex_};
+    if (entries.empty()) backlog_ = 0;  // it has lost some
+    for (Entry& entry : entries) {
+      ready_bytes_ += entry.record.bytes();
+      last_ready_ = entry.id;
+      ready_.push_back(std::move(entry));
+      --backlog_;
+    }
   }
 
-  /// The sender's thread: from the journal to the store.
+  // The sender's thread.
+
   void deliver() {
     std::uint32_t attempt = 0;
+    std::unique_lock lock{mutex_};
     for (;;) {
-      std::vector<Journal::Entry> entries;
+      changed_.wait(lock, [this] { return sender_ends_ || !sending_.records.empty() || has_more(); });
+      if (sender_ends_) break;
+      lock.unlock();
       std::optional<MediaTime> pause;
       try {
-        std::uint64_t trimmed = 0;
-        {
-          const std::lock_guard journal{journal_mutex_};
-          entries = journal_.oldest(options_.batch);
-          trimmed = trimmed_;
-        }
-        if (!entries.empty()) {
-          write(entries, trimmed);
+        if (take()) {
+          send();
           attempt = 0;
         }
       } catch (const StoreError& error) {
@@ -232,14 +304,54 @@ class ReliableWork {
         const std::string why = message_of(std::current_exception());
         pause = pause_after(Error{Errc::producer_failed, "export", {}, why}, ++attempt, {});
       }
-      std::unique_lock lock{mutex_};
-      if (ends_) return;
-      if (pause)
-        changed_.wait_for(lock, *pause, [this] { return ends_; });
-      else if (entries.empty())
-        changed_.wait(lock, [this] { return ends_ || journalled_ > 0; });
-      if (ends_) return;
+      lock.lock();
+      store_is_busy_ = false;
+      const auto sent = static_cast<std::ptrdiff_t>(std::exchange(sent_, 0));
+      if (is_written(sending_)) sending_.ids.erase(sending_.ids.begin(), sending_.ids.begin() + sent);
+      sending_.records.erase(sending_.records.begin(), sending_.records.begin() + sent);
+      give_back(lock);
+      if (pause) changed_.wait_for(lock, *pause, [this] { return sender_ends_; });
     }
+  }
+
+  /// With mutex_ held.
+  [[nodiscard]] bool has_more() const {
+    return !ready_.empty() || backlog_ > 0 || (journal_fails_ && !journal_is_busy_ && !hand_.empty());
+  }
+
+  /// Puts the next batch together, if there is none. Returns whether there is one then, for the store.
+  bool take() {
+    {
+      const std::lock_guard lock{mutex_};
+      if (sending_.records.empty() && !ready_.empty()) take_ready();
+      if (!sending_.records.empty()) return store_is_busy_ = true;
+      if (backlog_ == 0) return store_is_busy_ = take_unwritten();
+    }
+    const std::lock_guard journal{journal_mutex_};
+    load();
+    const std::lock_guard lock{mutex_};
+    take_ready();
+    return store_is_busy_ = !sending_.records.empty();
+  }
+  void take_ready() {
+    for (; !ready_.empty() && sending_.records.size() < options_.batch; ready_.pop_front()) {
+      ready_bytes_ -= ready_.front().record.bytes();
+      sending_.ids.push_back(ready_.front().id);
+      sending_.records.push_back(std::move(ready_.front().record));
+    }
+  }
+  /// Where the disk is full, the store may take what the journal does not.
+  bool take_unwritten() {
+    if (!journal_fails_ || journal_is_busy_) return false;
+    for (; !hand_.empty() && sending_.records.size() < options_.batch; hand_.pop_front())
+      sending_.records.push_back(std::move(hand_.front()));
+    return !sending_.records.empty();
+  }
+  /// What the journal does not have, and the store has not taken, waits for the journal again.
+  void give_back(std::unique_lock<std::mutex>& lock) {
+    if (is_written(sending_) || sending_.records.empty()) return;
+    changed_.wait(lock, [this] { return !journal_is_busy_; });
+    for (; !sending_.records.empty(); sending_.records.pop_back()) hand_.push_front(std::move(sending_.records.back()));
   }
 
   [[nodiscard]] MediaTime pause_after(const Error& error, std::uint32_t attempt, std::optional<MediaTime> asked) {
@@ -250,59 +362,59 @@ class ReliableWork {
     return detail::clamp(detail::max(own, asked.value_or(MediaTime{0})), MediaTime{0}, longest_flush);
   }
 
-  /// Writes records to the store. One that it will never take goes to the dead letters, and the others on. \throws
-  void write(const std::vector<Journal::Entry>& entries, std::uint64_t trimmed) {
-    std::vector<StoredRecord> records;
-    records.reserve(entries.size());
-    for (const Journal::Entry& entry : entries) records.push_back(entry.record);
+  /// Only the sender changes sending_ while the store is busy. \throws what the store throws
+  void send() { send(0, sending_.records.size()); }
+
+  /// One that the store will never take goes to the dead letters, and the others on.
+  void send(std::size_t begin, std::size_t end) {
     try {
-      store_.write(std::span<const StoredRecord>{records});
-      return done(entries, trimmed, false);
+      store_.write(std::span<const StoredRecord>{sending_.records}.subspan(begin, end - begin));
+      return done(begin, end, false);
     } catch (const StoreError& error) {
       if (error.kind() != StoreError::Kind::poison) throw;
-      if (entries.size() == 1) return bury(entries, trimmed, error);
+      if (end - begin == 1) return bury(begin, error);
     }
-    const auto middle = entries.begin() + static_cast<std::ptrdiff_t>(entries.size() / 2);
-    write({entries.begin(), middle}, trimmed);
-    write({middle, entries.end()}, trimmed);
+    const std::size_t middle = begin + (end - begin) / 2;
+    send(begin, middle);
+    send(middle, end);
   }
 
-  void bury(const std::vector<Journal::Entry>& entries, std::uint64_t trimmed, const StoreError& error) {
-    std::string line = to_json_text(entries.front().record);
+  void bury(std::size_t at, const StoreError& error) {
+    std::string line = to_json_text(sending_.records[at]);
     line.pop_back();
     RotatingFile{options_.dead_letters, {}, {}}.append(line + ",\"error\":" + quote(error.what()) + "}\n");
     {
       const std::lock_guard lock{mutex_};
       failed(error.what());
     }
-    done(entries, trimmed, true);
+    done(at, at + 1, true);
   }
 
-  void done(const std::vector<Journal::Entry>& entries, std::uint64_t trimmed, bool dead) {
-    const std::lock_guard journal{journal_mutex_};
-    std::vector<Journal::Entry> kept = entries;
-    if (trimmed != trimmed_) {  // some may have been dropped while they were being written
-      const std::vector<Journal::Entry> oldest = journal_.oldest(1);
-      const std::int64_t first = oldest.empty() ? INT64_MAX : oldest.front().id;
-      std::erase_if(kept, [first](const Journal::Entry& entry) { return entry.id < first; });
-    }
-    journal_.remove(kept);
+  void done(std::size_t begin, std::size_t end, bool dead) {
+    std::size_t bytes = 0;
+    for (std::size_t i = begin; i < end; ++i) bytes += sending_.records[i].bytes();
     const std::lock_guard lock{mutex_};
-    (dead ? stats_.dead_letters : stats_.delivered) += kept.size();
-    note_journal();
+    sent_ = end;
+    (dead ? stats_.dead_letters : stats_.delivered) += end - begin;
+    (is_written(sending_) ? journal_bytes_ : hand_bytes_) -= bytes;
+    if (is_written(sending_)) forget({sending_.ids[begin], sending_.ids[end - 1]});
     changed_.notify_all();
   }
 
-  /// Ends the threads. What has been collected is in the journal then, if that takes it.
+  /// Ends the threads, the sender first. What has been collected is in the journal then, if that takes it.
   void end() {
+    {
+      const std::lock_guard lock{mutex_};
+      sender_ends_ = true;
+    }
+    changed_.notify_all();
+    if (sender_.joinable()) sender_.join();
     {
       const std::lock_guard lock{mutex_};
       ends_ = true;
     }
     collected_.notify_all();
-    changed_.notify_all();
     if (writer_.joinable()) writer_.join();
-    if (sender_.joinable()) sender_.join();
   }
 
   Store store_;
@@ -310,16 +422,24 @@ class ReliableWork {
 
   std::mutex journal_mutex_;  // taken before mutex_
   Journal journal_;
-  std::uint64_t trimmed_ = 0;  // how often records had to go
+  std::vector<Range> forgetting_;  // what it is being told to forget
 
   mutable std::mutex mutex_;  // guards what follows; never held for long
   std::condition_variable collected_, changed_;
   std::deque<StoredRecord> queue_;
   std::size_t queue_bytes_ = 0;
-  std::size_t in_hand_ = 0, in_hand_bytes_ = 0;  // on their way from the queue into the journal
-  std::size_t journalled_ = 0, journalled_bytes_ = 0;
-  bool writer_waits_ = false;
-  bool ends_ = false;
+  std::deque<StoredRecord> hand_;  // while the journal is busy, the writer's
+  std::size_t hand_bytes_ = 0;     // with those in sending_ that the journal has not
+  std::deque<Entry> ready_;
+  std::size_t ready_bytes_ = 0;
+  std::int64_t last_ready_ = 0;  // the id of the last that was
+  std::uint64_t backlog_ = 0;
+  std::size_t journal_bytes_ = 0;  // of all that the journal has and the store has not
+  std::vector<Range> forgotten_;
+  Batch sending_;         // while the store is busy, the sender's
+  std::size_t sent_ = 0;  // of those, how many are done with
+  bool writer_waits_ = false, journal_is_busy_ = false, journal_fails_ = false, store_is_busy_ = false;
+  bool ends_ = false, sender_ends_ = false;
   ReliableStats stats_;
   std::mt19937_64 random_{std::random_device{}()};
 
@@ -358,7 +478,8 @@ class Reliable {
 ///     auto exporter = si::reliable(si::SqliteExporter{"results.db"}, {.journal = "results.journal"});
 ///
 /// - collect() puts the record into a queue. A thread writes that into the journal, an SQLite database, within milliseconds;
-///   from then on it survives the end of this program, and a loss of power. Another thread takes it from there to the store.
+///   from then on it survives the end of this program, and a loss of power. Another thread brings it to the store. If the
+///   journal's disk is full, the store is given what waits in memory.
 /// - While the store fails, it is tried again, for ever, with pauses as by `retry`, or as the store asks.
 /// - A record that the store will never take goes to the file `dead_letters`, a line of JSON with the reason, and the others
 ///   go on.

@@ -3,6 +3,7 @@
 #include "stream_infer/core/handle.hpp"
 #include "stream_infer/exporter/record_store.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -65,6 +66,9 @@ class SqliteDatabase {
     sqlite3_reset(&statement);
     if (code != SQLITE_DONE) fail(code, why);
   }
+
+  /// How many rows the last statement has inserted or deleted.
+  [[nodiscard]] std::size_t changes() const { return static_cast<std::size_t>(sqlite3_changes(database_.get())); }
 
   /// Goes to the next row of a query. Returns whether there is one. \throws StoreError
   [[nodiscard]] bool next_row(sqlite3_stmt& query) {
