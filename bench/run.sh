@@ -57,6 +57,14 @@ if [ -x "$bin/frame_tracker_bench" ]; then
   "$bin/frame_tracker_bench"
 fi
 if [ -x "$bin/stores_bench" ]; then
-  printf '\nResults into SQLite\n\n'
-  "$bin/stores_bench" 100000 "$runs"
+  printf '\nResults into stores\n\n'
+  port=
+  if command -v redis-server >/dev/null; then
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    redis-server --bind 127.0.0.1 --port "$port" --dir "$out" --save '' --daemonize no >/dev/null &
+    redis=$!
+    trap 'kill $redis' EXIT
+    sleep 1
+  fi
+  "$bin/stores_bench" 100000 "$runs" $port
 fi
