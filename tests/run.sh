@@ -76,20 +76,22 @@ step_tidy() {
     xargs -0 -n 1 -P "$(nproc)" clang-tidy --quiet -p build/clang 2>&1 | sed '/ warnings generated\.$/d'
 }
 
-# What live sources are tested with. Where packages start what they bring, that is not wanted here.
+# What live sources and stores are tested with. Where packages start what they bring, that is not wanted here.
 install_servers() {
   local policy=/usr/sbin/policy-rc.d made=
   if [ "$(id -u)" -eq 0 ] && [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && made=yes
   fi
   install_packages nginx-light libnginx-mod-rtmp python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
-    gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly iptables iproute2 xvfb
+    gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly iptables iproute2 xvfb \
+    redis-server mariadb-server mosquitto mosquitto-clients openssl sqlite3 curl
   local status=$?
+  install_packages influxdb || echo 'Without influxdb its tests are skipped.'  # not every distribution has it
   [ -z "$made" ] || rm -f "$policy"
   return $status
 }
 
-install_packages "${build_packages[@]}" nlohmann-json3-dev libsqlite3-dev catch2 relacy-dev ccache clang clang-tidy clang-format || exit 1
+install_packages "${build_packages[@]}" "${adapter_packages[@]}" catch2 relacy-dev ccache clang clang-tidy clang-format || exit 1
 [ -n "$quick" ] || install_servers || exit 1
 
 mkdir -p build/logs

@@ -12,7 +12,7 @@
 namespace si = stream_infer;
 using namespace std::chrono_literals;
 
-namespace {
+namespace line_protocol_test {
 
 struct Box {
   int x = 0;
@@ -27,6 +27,12 @@ struct Best {
   std::vector<int> others{};
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Best, box, others)
+
+}  // namespace line_protocol_test
+
+namespace {
+
+using line_protocol_test::Best;
 
 /// The fields that a value becomes.
 template <class T>
@@ -51,7 +57,8 @@ TEST_CASE("A record is a line with measurement, tags, fields and time", "[export
   CHECK(si::to_line(stored, "all results") ==
         "all\\ results,algorithm=head\\,\\ count,source=C:/my\\=clip_.mp4/ key=\"" + si::record_key(stored) +
             "\",began_at_ns=2000000000i,epoch=4i,frame_index=3i,value=-2i 2000001500\n");
-  CHECK(si::to_line(si::to_stored(si::Record<int>{.algo = si::Name{"a"}, .value = 0}), "m").starts_with("m,algorithm=a key="));
+  CHECK(si::to_line(si::to_stored(si::Record<int>{.algo = si::Name{"a"}, .value = 0}), "m")
+            .starts_with("m,algorithm=a key="));
 }
 
 TEST_CASE("A value becomes fields by its type", "[exporter][line_protocol]") {
@@ -68,6 +75,5 @@ TEST_CASE("A value becomes fields by its type", "[exporter][line_protocol]") {
   Best best;
   best.box = {1, 0.5, "a b", {}};
   best.others = {2};
-  CHECK(fields(best) ==
-        ",value_box_label=\"a b\",value_box_score=0.5,value_box_x=1i,value_others=\"[2]\"");
+  CHECK(fields(best) == ",value_box_label=\"a b\",value_box_score=0.5,value_box_x=1i,value_others=\"[2]\"");
 }

@@ -89,6 +89,14 @@ elseif(CASE STREQUAL "adapters")
   configure(${WORK_DIR}/without ${consumer} ${installed} ${without})  # what nobody asked for may be missing
   configure_must_fail("apt-get install libsqlite3-dev" ${WORK_DIR}/library-missing ${SOURCE_DIR}
                       -D STREAM_INFER_FFMPEG=OFF -D STREAM_INFER_ADAPTERS=sqlite ${without})
+  if(ADAPTERS)  # all that can be made here
+    configure(${WORK_DIR}/all ${SOURCE_DIR} -D STREAM_INFER_BUILD_TESTS=OFF -D STREAM_INFER_BUILD_EXAMPLES=OFF
+              -D STREAM_INFER_FFMPEG=OFF -D STREAM_INFER_ADAPTERS=${ADAPTERS})
+    run(${CMAKE_COMMAND} --install ${WORK_DIR}/all --prefix ${WORK_DIR}/all-prefix)
+    configure(${WORK_DIR}/all-build ${consumer} -D CONSUME=find_package -D STREAM_INFER_VERSION=${VERSION}
+              -D CMAKE_PREFIX_PATH=${WORK_DIR}/all-prefix -D CORE_ONLY=ON -D ADAPTER=${ADAPTERS})
+    build_and_run(${WORK_DIR}/all-build)
+  endif()
   configure_must_fail("STREAM_INFER_ADAPTERS names sqlit; there are: json" ${WORK_DIR}/unknown ${SOURCE_DIR}
                       -D STREAM_INFER_FFMPEG=OFF -D STREAM_INFER_ADAPTERS=sqlit)
 
