@@ -357,6 +357,85 @@ TEST_CASE("A batch that is tried again is the same batch", "[exporter][reliable]
   CHECK(store.written() == up_to(20));
 }
 
+TEST_CASE("A record that is too large for the journal is dropped alone", "[exporter][reliable]") {
+  const test::TemporaryFolder folder;
+  Store store;
+  std::atomic<bool> down = true;
+  store.state->on_write = [&](auto) {
+    if (down) throw refusal(Kind::retry);
+  };
+  auto exporter = si::reliable(store, {.journal = folder / "journal", .max_bytes = 10'000, .retry = at_once});
+  for (std::uint64_t i = 0; i < 10; ++i) exporter.collect(record(i));
+  exporter.collect(si::Record<std::string>{.algo = si::Name{"text"}, .value = std::string(20'000, 'x')});
+  CHECK(exporter.stats().dropped == 1);
+  down = false;
+  CHECK(exporter.flush(10s));
+  CHECK(store.written() == up_to(10));
+}
+
+TEST_CASE("A flush looks whether the store is back, unless it has asked for patience", "[exporter][reliable]") {
+  const test::TemporaryFolder folder;
+  Store store;
+  std::atomic<bool> down = true;
+  std::optional<si::MediaTime> after;
+  store.state->on_write = [&](auto) {
+    if (down) throw refusal(Kind::retry, after);
+  };
+  auto exporter = si::reliable(store, {.journal = folder / "journal", .retry = {.first = 1h, .longest = 1h}});
+  exporter.collect(record(0));
+  CHECK(test::eventually([&] { return exporter.stats().failures == 1; }));
+  down = false;
+  CHECK(exporter.flush(5s));
+  {
+    const std::lock_guard lock{store.state->mutex};
+    down = true;
+    after = 300ms;
+  }
+  exporter.collect(record(1));
+  CHECK(test::eventually([&] { return exporter.stats().failures == 2; }));
+  CHECK_FALSE(exporter.flush(50ms));
+  CHECK(exporter.stats().failures == 2);
+}
+
+TEST_CASE("An end among many poison records comes after the call that has begun", "[exporter][reliable]") {
+  const test::TemporaryFolder folder;
+  Store store;
+  store.state->on_write = [](auto) {
+    std::this_thread::sleep_for(20ms);
+    throw refusal(Kind::poison);
+  };
+  const test::Stopwatch stopwatch;
+  {
+    auto exporter = si::reliable(store, {.journal = folder / "journal", .retry = at_once, .end_within = 0s});
+    for (std::uint64_t i = 0; i < 300; ++i) exporter.collect(record(i));
+    CHECK(test::eventually([&] { return exporter.stats().unwritten == 0; }));
+  }
+  CHECK(stopwatch.elapsed() < 3s);
+  store.state->on_write = [](auto) {};
+  auto exporter = si::reliable(store, {.journal = folder / "journal"});
+  CHECK(exporter.flush(10s));
+  CHECK(exporter.stats().delivered > 250);
+}
+
+TEST_CASE("What the store has, survives a loss of power before the journal forgets it", "[exporter][reliable]") {
+  struct Synced : Store {
+    void write(std::span<const si::StoredRecord> records) {
+      Store::write(records);
+      ++*unsynced;
+    }
+    void sync() { *unsynced = 0; }
+    std::shared_ptr<std::atomic<int>> unsynced{new std::atomic<int>{0}};
+  };
+  const test::TemporaryFolder folder;
+  Synced store;
+  auto exporter = si::reliable(store, {.journal = folder / "journal"});
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    exporter.collect(record(i));
+    CHECK(exporter.flush(10s));
+    CHECK(*store.unsynced == 0);
+  }
+}
+
 TEST_CASE("Any number of threads may collect", "[exporter][reliable]") {
   const test::TemporaryFolder folder;
   Store store;
@@ -381,6 +460,8 @@ TEST_CASE("Options that make no sense, and a journal that cannot be had, are err
   CHECK_THAT(what({}), ContainsSubstring("ReliableOptions::journal"));
   CHECK_THAT(what({.journal = folder / "a", .batch = 0}), ContainsSubstring("ReliableOptions::batch"));
   CHECK_THAT(what({.journal = folder / "no/a"}), ContainsSubstring("unable to open"));
+  CHECK_THAT(what({.journal = folder / "a", .dead_letters = folder / "no/dead"}),
+             ContainsSubstring("ReliableOptions::dead_letters"));
   const auto first = si::reliable(Store{}, {.journal = folder / "a"});
   CHECK_THAT(what({.journal = folder / "a"}), ContainsSubstring("locked"));
 }

@@ -5,6 +5,7 @@
 #include "support/fault_row.hpp"
 #include "support/files.hpp"
 #include "support/full_disk.hpp"
+#include "support/process.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -64,6 +65,12 @@ TEST_CASE("A line that was cut off stays by itself", "[exporter][file]") {
   const std::string path = folder.file("a.txt", bytes_of("1\n2, and th"));
   RotatingFile{path, {}, ""}.append("3\n");
   CHECK(text_of(path) == "1\n2, and th\n3\n");
+  const std::string quoted = folder.file("b.csv", bytes_of("a,b\n1,\"in quotes,"));
+  RotatingFile{quoted, {}, ""}.append("2,3\n");
+  CHECK(text_of(quoted) == "a,b\n1,\"in quotes,\"\n2,3\n");
+  const std::string large = folder.file("c", test::Bytes(10'000, 'x'));
+  RotatingFile{large, {}, "head\n"}.append("1\n");
+  CHECK(text_of(large) == std::string(10'000, 'x') + "\n1\n");
 }
 
 TEST_CASE("A file that would become too large is put aside", "[exporter][file]") {
@@ -111,6 +118,37 @@ TEST_CASE("On a full disk no part of a line stays behind, and writing goes on wh
   file.append("abcdef\n");
   CHECK(text_of(path) == "12345\nab\nabcdef\n");
   row.happened("an Error, no part of a line left behind; later lines are written");
+}
+
+TEST_CASE("Two that write to one file leave each other's lines alone", "[exporter][file]") {
+  const test::TemporaryFolder folder;
+  RotatingFile first{folder / "a", {}, "h\n"}, second{folder / "a", {}, "h\n"};
+  for (int i = 0; i < 10; ++i) first.append("first\n");
+  {
+    const test::FullDisk full{64};
+    CHECK_THROWS_AS(second.append("second\n"), si::StoreError);
+  }
+  CHECK(text_of(folder / "a").size() == 62);
+}
+
+TEST_CASE("A file that is begun on a full disk gets its head later", "[exporter][file]") {
+  const test::TemporaryFolder folder;
+  RotatingFile file{folder / "a", {.bytes = 10}, "head\n"};
+  file.append("12345\n");
+  {
+    const test::FullDisk full{2};
+    CHECK_THROWS_AS(file.append("67890\n"), si::StoreError);
+  }
+  file.append("67890\n");
+  CHECK(text_of(folder / "a") == "head\n67890\n");
+}
+
+TEST_CASE("An error keeps no descriptor", "[exporter][file]") {
+  const test::TemporaryFolder folder;
+  const std::size_t before = test::count_descriptors();
+  const test::FullDisk full{2};
+  for (int i = 0; i < 10; ++i) CHECK_THROWS_AS((RotatingFile{folder / "a", {}, "head\n"}), si::StoreError);
+  CHECK(test::count_descriptors() == before);
 }
 
 TEST_CASE("A file that cannot be opened is an error that says why", "[exporter][file]") {

@@ -4,9 +4,11 @@
 #include "support/error_of.hpp"
 #include "support/files.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -73,6 +75,33 @@ TEST_CASE("A repeat adds nothing, and a database is continued", "[exporter][sqli
                                             si::to_stored(record(3))};
   exporter.write(batch);
   CHECK(query(path, "SELECT frame_index FROM results ORDER BY frame_index") == Rows{{"1"}, {"2"}, {"3"}});
+}
+
+TEST_CASE("A record that nobody played is a row, too", "[exporter][sqlite]") {
+  const test::TemporaryFolder folder;
+  si::SqliteExporter exporter{folder / "results.db"};
+  exporter.collect(si::Record<int>{.frame_index = 1, .value = 7});
+  exporter.sync();
+  CHECK(query(folder / "results.db", "SELECT source, algorithm, value FROM results") == Rows{{"", "", "7"}});
+}
+
+TEST_CASE("Several may open a new database at once", "[exporter][sqlite]") {
+  for (int round = 0; round < 10; ++round) {
+    const test::TemporaryFolder folder;
+    std::vector<std::thread> threads;
+    std::atomic<int> failures{0};
+    for (std::uint64_t i = 0; i < 6; ++i)
+      threads.emplace_back([&, i] {
+        try {
+          si::SqliteExporter{folder / "results.db"}.collect(record(i));
+        } catch (const si::Error&) {
+          ++failures;
+        }
+      });
+    for (std::thread& thread : threads) thread.join();
+    CHECK(failures == 0);
+    CHECK(query(folder / "results.db", "SELECT count(*) FROM results") == Rows{{"6"}});
+  }
 }
 
 TEST_CASE("The latest results of an algorithm are found by an index", "[exporter][sqlite]") {

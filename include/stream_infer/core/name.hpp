@@ -15,7 +15,9 @@ class Name {
   Name() = default;
   explicit Name(std::string text) : text_{new std::string{std::move(text)}} {}
 
-  [[nodiscard]] std::string_view view() const noexcept { return text_ ? std::string_view{*text_} : std::string_view{}; }
+  [[nodiscard]] std::string_view view() const noexcept {
+    return text_ ? std::string_view{*text_} : std::string_view{""};
+  }
   operator std::string_view() const noexcept { return view(); }  // NOLINT(google-explicit-constructor): as std::string
 
   friend bool operator==(const Name& a, std::string_view b) noexcept { return a.view() == b; }

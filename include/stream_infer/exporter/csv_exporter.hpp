@@ -38,6 +38,9 @@ class CsvExporter : public detail::CollectsOneByOne<CsvExporter> {
     file_.append(text_);
   }
 
+  /// Returns when what was written survives a loss of power. \throws StoreError
+  void sync() { file_.sync(); }
+
  private:
   void add(std::string_view field) {
     text_ += ',';

@@ -71,7 +71,8 @@ class HttpClient {
     check_timeout(options_.name + "::timeout", options_.timeout);
     static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
     curl_.reset(ready == CURLE_OK ? new Curl : nullptr);
-    if (curl_ == nullptr || curl_->handle == nullptr) throw Error{Errc::unsupported, "export", origin_, "libcurl does not start"};
+    if (curl_ == nullptr || curl_->handle == nullptr)
+      throw Error{Errc::unsupported, "export", origin_, "libcurl does not start"};
   }
 
   /// Scheme, host and port; what follows may be secret.

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,11 +36,13 @@ class Journal {
   /// Opens what is there, or begins a new one. One that is damaged is put aside as `PATH.damaged`, and what can be read of
   /// it is taken over. \throws StoreError
   explicit Journal(const std::string& path) {
+    const std::string recovered = path + ".recovered";
+    if (std::filesystem::exists(recovered)) put_in_place(path, recovered);  // a program ended meanwhile
     if (open(path)) return;
-    const std::string aside = put_aside(path);
+    close();
+    write_salvaged(path, recovered);
+    put_in_place(path, recovered);
     if (!open(path)) throw damaged(path);
-    damaged_ = aside;
-    take_over(aside);
   }
 
   /// Forgets some entries, and takes records: both, or neither. Returns the id of the first record; the others' follow.
@@ -78,13 +81,16 @@ class Journal {
     return first;
   }
 
-  /// The oldest entries behind an id, at most so many. \throws StoreError
-  [[nodiscard]] std::vector<Entry> read(std::int64_t behind, std::size_t most) {
+  /// The oldest entries behind an id, at most so many, and about so many bytes. \throws StoreError
+  [[nodiscard]] std::vector<Entry> read(std::int64_t behind, std::size_t most, std::size_t most_bytes) {
     std::vector<Entry> entries;
     bind_value(*select_, 1, behind);
     bind_value(*select_, 2, static_cast<std::int64_t>(most));
     const Rewind rewind{*select_};
-    while (database_->next_row(*select_)) entries.push_back(entry_of(*select_));
+    for (std::size_t bytes = 0; bytes < most_bytes && database_->next_row(*select_);) {
+      entries.push_back(entry_of(*select_));
+      bytes += entries.back().record.bytes();
+    }
     return entries;
   }
 
@@ -109,10 +115,7 @@ class Journal {
 
   /// Returns false if it is damaged.
   [[nodiscard]] bool open(const std::string& path) {
-    select_.reset(nullptr);
-    insert_.reset(nullptr);
-    delete_.reset(nullptr);
-    database_.reset(nullptr);
+    close();
     try {
       database_.reset(new SqliteDatabase{path, SqliteDatabase::Use::alone});
       database_->run(
@@ -131,6 +134,7 @@ class Journal {
       last_id_ = 0;
       while (database_->next_row(*all)) {
         const Entry entry = entry_of(*all);
+        if (!is_intact(entry, *all)) return false;
         last_id_ = entry.id;
         bytes_ += entry.record.bytes();
         ++size_;
@@ -141,38 +145,62 @@ class Journal {
     }
   }
 
-  /// Gives way to a new one.
-  std::string put_aside(const std::string& path) {
+  void close() {
     select_.reset(nullptr);
     insert_.reset(nullptr);
     delete_.reset(nullptr);
     database_.reset(nullptr);
-    std::string aside = path + ".damaged";
-    for (int i = 2; std::filesystem::exists(aside); ++i) aside = path + ".damaged" + std::to_string(i);
-    for (const char* const part : {"", "-wal"}) {
-      std::error_code missing;
-      std::filesystem::rename(path + part, aside + part, missing);
-      if (missing && *part == '\0') throw damaged(path);
-    }
-    return aside;
   }
 
-  /// Reads a damaged one, as far as that goes.
-  void take_over(const std::string& aside) {
-    std::vector<StoredRecord> found;
-    try {
-      SqliteDatabase from{aside, SqliteDatabase::Use::alone};
-      const SqliteStatement all = from.prepare(std::string{columns} + " ORDER BY id");
-      const Rewind rewind{*all};
-      while (from.next_row(*all)) {
-        StoredRecord record = entry_of(*all).record;
-        if (checksum(record) != sqlite3_column_int64(all.get(), 8))
-          break;  // where pages are missing, SQLite reads zeros
-        found.push_back(std::move(record));
-      }
-    } catch (const StoreError&) {  // that is as far as it goes
-    }
+  /// Makes a journal of what can be read of a damaged one. It gets its name once it is whole.
+  void write_salvaged(const std::string& path, const std::string& recovered) {
+    const std::vector<StoredRecord> found = salvaged(path);
+    const std::string part = path + ".part";
+    for (const char* const file : {"", "-wal", "-shm"}) std::filesystem::remove(part + file);
+    if (!open(part)) throw damaged(part);
     write({}, found);
+    close();
+    rename(part, recovered);
+  }
+
+  /// The damaged one gives way to what was salvaged of it.
+  void put_in_place(const std::string& path, const std::string& recovered) {
+    damaged_ = path + ".damaged";
+    for (int i = 2; std::filesystem::exists(damaged_) || std::filesystem::exists(damaged_ + "-wal"); ++i)
+      damaged_ = path + ".damaged" + std::to_string(i);
+    for (const char* const file : {"-wal", ""})
+      if (std::filesystem::exists(path + file)) rename(path + file, damaged_ + file);
+    rename(recovered, path);
+  }
+  static void rename(const std::string& from, const std::string& to) {
+    std::error_code error;
+    std::filesystem::rename(from, to, error);
+    if (error) throw StoreError{StoreError::Kind::retry, error, from, "cannot be renamed to " + to};
+  }
+
+  /// What can be read of a damaged one: from its beginning to the first damage, and from its end.
+  static std::vector<StoredRecord> salvaged(const std::string& path) {
+    std::map<std::int64_t, StoredRecord> found;
+    for (const char* const order : {" ORDER BY id", " ORDER BY id DESC"}) {
+      try {
+        SqliteDatabase from{path, SqliteDatabase::Use::damaged};
+        const SqliteStatement all = from.prepare(std::string{columns} + order);
+        const Rewind rewind{*all};
+        while (from.next_row(*all)) {
+          Entry entry = entry_of(*all);
+          if (is_intact(entry, *all)) found.emplace(entry.id, std::move(entry.record));
+        }
+      } catch (const StoreError&) {  // that is as far as it goes
+      }
+    }
+    std::vector<StoredRecord> records;
+    for (auto& [id, record] : found) records.push_back(std::move(record));
+    return records;
+  }
+
+  /// Where pages are missing, SQLite reads zeros; a bit that has changed it does not see.
+  static bool is_intact(const Entry& entry, sqlite3_stmt& row) {
+    return checksum(entry.record) == sqlite3_column_int64(&row, 8);
   }
 
   static std::int64_t checksum(const StoredRecord& record) {

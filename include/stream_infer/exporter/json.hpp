@@ -46,6 +46,8 @@ struct adl_serializer<std::optional<T>> {  // the value, or null
 };
 #endif
 
+// If you have one of your own, define STREAM_INFER_OWN_JSON_VARIANT.
+#ifndef STREAM_INFER_OWN_JSON_VARIANT
 template <class... Ts>
   requires(stream_infer::JsonValue<Ts>&&...)
 struct adl_serializer<std::variant<Ts...>> {  // the alternative that it holds
@@ -58,14 +60,16 @@ template <>
 struct adl_serializer<std::monostate> {
   static void to_json(json& to, const std::monostate&) { to = nullptr; }
 };
+#endif
 
 }  // namespace nlohmann
 
 namespace stream_infer {
 namespace detail {
 
-/// Whether JSON can hold every number of it: it has no infinity, and nothing that is not a number.
+/// Whether JSON can hold all of it: it has no infinity, nothing that is not a number, and nothing that was discarded.
 [[nodiscard]] inline bool is_finite(const nlohmann::json& json) {
+  if (json.is_discarded()) return false;
   if (json.is_number_float()) return std::isfinite(json.get<double>());
   return !json.is_structured() || std::all_of(json.begin(), json.end(), is_finite);
 }
@@ -87,7 +91,8 @@ template <JsonValue T>
   };
   nlohmann::json json;
   json = record.value;
-  if (!detail::is_finite(json)) throw refuse("it has a number that is infinite or not a number");
+  if (!detail::is_finite(json))
+    throw refuse("it has a number that is infinite or not a number, or something discarded");
   try {
     return {.source = record.source,
             .epoch = record.epoch,

@@ -31,6 +31,9 @@ class JsonlExporter : public detail::CollectsOneByOne<JsonlExporter> {
     file_.append(text_);
   }
 
+  /// Returns when what was written survives a loss of power. \throws StoreError
+  void sync() { file_.sync(); }
+
  private:
   detail::RotatingFile file_;
   std::string text_;

@@ -40,7 +40,8 @@ class StoreError : public Error {
 /// Where records are kept.
 ///
 /// `write(records)` returns when the store has them all. If it throws, it may have some of them, and the same records may
-/// be written again: a store that knows keys (record_key()) has each once even so. One thread at a time.
+/// be written again: a store that knows keys (record_key()) has each once even so. One that has a `sync()` on top of that
+/// promises to survive a loss of power only once that has returned, too. One thread at a time.
 template <class S>
 concept RecordStore = requires(S& store, std::span<const StoredRecord> records) {
   store.write(records);

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -34,7 +35,7 @@ namespace stream_infer {
 enum class Overflow : std::uint8_t {
   drop_oldest,
   drop_newest,
-  block,  ///< none: collect() waits for room, and so does the algorithm that brings the record
+  block,  ///< none: collect() waits for room, and with it all algorithms, and a stop
 };
 
 struct ReliableOptions {
@@ -99,7 +100,8 @@ class ReliableWork {
     std::unique_lock lock{mutex_};
     ++stats_.collected;
     if (options_.overflow == Overflow::block) changed_.wait(lock, [&] { return has_room(bytes) || waiting() == 0; });
-    if (options_.overflow == Overflow::drop_newest && !has_room(bytes)) {
+    const bool is_too_large = options_.overflow == Overflow::drop_oldest && bytes > options_.max_bytes;
+    if (is_too_large || (options_.overflow == Overflow::drop_newest && !has_room(bytes))) {
       ++stats_.dropped;
       return;
     }
@@ -113,6 +115,8 @@ class ReliableWork {
   bool flush(MediaTime deadline) {
     const auto until = std::chrono::steady_clock::now() + detail::clamp(deadline, MediaTime{0}, longest_flush);
     std::unique_lock lock{mutex_};
+    hurries_ = true;  // the store may have come back since
+    changed_.notify_all();
     return changed_.wait_until(lock, until, [this] { return waiting() == 0; });
   }
 
@@ -136,13 +140,18 @@ class ReliableWork {
 
   static constexpr MediaTime longest_flush{86'400'000'000'000'000};
   static constexpr std::chrono::milliseconds journal_pause{100};
-  static constexpr std::size_t most_ready = 32'000'000;  // bytes; what is more is read from the journal again
+  static constexpr std::size_t most_ready = 32'000'000;   // bytes; what is more is read from the journal again
+  static constexpr std::size_t most_sending = 8'000'000;  // bytes of a batch, about
 
   static ReliableOptions checked(ReliableOptions options) {
     if (options.journal.empty())
       throw Error{
           Errc::invalid_argument, "export", {}, "ReliableOptions::journal is empty: it takes the path of a file"};
     if (options.batch == 0) throw Error{Errc::invalid_argument, "export", {}, "ReliableOptions::batch is 0"};
+    const std::string folder = std::filesystem::path{options.dead_letters}.parent_path().string();
+    if (!folder.empty() && !std::filesystem::is_directory(folder))
+      throw Error{Errc::invalid_argument, "export", options.dead_letters,
+                  "ReliableOptions::dead_letters is in a folder that is not there"};
     if (options.dead_letters.empty()) options.dead_letters = options.journal + ".dead.jsonl";
     return options;
   }
@@ -272,7 +281,7 @@ class ReliableWork {
 
   /// With journal_mutex_ held: reads some of the backlog.
   void load() {
-    std::vector<Entry> entries = journal_.read(last_ready_, options_.batch);
+    std::vector<Entry> entries = journal_.read(last_ready_, options_.batch, most_sending);
     const std::lock_guard lock{mutex_};
     if (entries.empty()) backlog_ = 0;  // it has lost some
     for (Entry& entry : entries) {
@@ -293,12 +302,14 @@ class ReliableWork {
       if (sender_ends_) break;
       lock.unlock();
       std::optional<MediaTime> pause;
+      bool was_asked_for = false;
       try {
         if (take()) {
           send();
           attempt = 0;
         }
       } catch (const StoreError& error) {
+        was_asked_for = error.retry_after().has_value();
         pause = pause_after(error, ++attempt, error.retry_after());
       } catch (...) {
         const std::string why = message_of(std::current_exception());
@@ -310,7 +321,8 @@ class ReliableWork {
       if (is_written(sending_)) sending_.ids.erase(sending_.ids.begin(), sending_.ids.begin() + sent);
       sending_.records.erase(sending_.records.begin(), sending_.records.begin() + sent);
       give_back(lock);
-      if (pause) changed_.wait_for(lock, *pause, [this] { return sender_ends_; });
+      if (pause) changed_.wait_for(lock, *pause, [&] { return sender_ends_ || (hurries_ && !was_asked_for); });
+      hurries_ = false;
     }
   }
 
@@ -334,7 +346,9 @@ class ReliableWork {
     return store_is_busy_ = !sending_.records.empty();
   }
   void take_ready() {
-    for (; !ready_.empty() && sending_.records.size() < options_.batch; ready_.pop_front()) {
+    for (std::size_t bytes = 0; !ready_.empty() && sending_.records.size() < options_.batch && bytes < most_sending;
+         ready_.pop_front()) {
+      bytes += ready_.front().record.bytes();
       ready_bytes_ -= ready_.front().record.bytes();
       sending_.ids.push_back(ready_.front().id);
       sending_.records.push_back(std::move(ready_.front().record));
@@ -343,8 +357,11 @@ class ReliableWork {
   /// Where the disk is full, the store may take what the journal does not.
   bool take_unwritten() {
     if (!journal_fails_ || journal_is_busy_) return false;
-    for (; !hand_.empty() && sending_.records.size() < options_.batch; hand_.pop_front())
+    for (std::size_t bytes = 0; !hand_.empty() && sending_.records.size() < options_.batch && bytes < most_sending;
+         hand_.pop_front()) {
+      bytes += hand_.front().bytes();
       sending_.records.push_back(std::move(hand_.front()));
+    }
     return !sending_.records.empty();
   }
   /// What the journal does not have, and the store has not taken, waits for the journal again.
@@ -369,6 +386,7 @@ class ReliableWork {
   void send(std::size_t begin, std::size_t end) {
     try {
       store_.write(std::span<const StoredRecord>{sending_.records}.subspan(begin, end - begin));
+      if constexpr (requires { store_.sync(); }) store_.sync();  // the journal is about to forget them
       return done(begin, end, false);
     } catch (const StoreError& error) {
       if (error.kind() != StoreError::Kind::poison) throw;
@@ -376,13 +394,19 @@ class ReliableWork {
     }
     const std::size_t middle = begin + (end - begin) / 2;
     send(begin, middle);
+    {
+      const std::lock_guard lock{mutex_};
+      if (sender_ends_) return;  // the rest stays in the journal
+    }
     send(middle, end);
   }
 
   void bury(std::size_t at, const StoreError& error) {
     std::string line = to_json_text(sending_.records[at]);
     line.pop_back();
-    RotatingFile{options_.dead_letters, {}, {}}.append(line + ",\"error\":" + quote(error.what()) + "}\n");
+    RotatingFile file{options_.dead_letters, {}, {}};
+    file.append(line + ",\"error\":" + quote(error.what()) + "}\n");
+    file.sync();
     {
       const std::lock_guard lock{mutex_};
       failed(error.what());
@@ -439,7 +463,7 @@ class ReliableWork {
   Batch sending_;         // while the store is busy, the sender's
   std::size_t sent_ = 0;  // of those, how many are done with
   bool writer_waits_ = false, journal_is_busy_ = false, journal_fails_ = false, store_is_busy_ = false;
-  bool ends_ = false, sender_ends_ = false;
+  bool ends_ = false, sender_ends_ = false, hurries_ = false;
   ReliableStats stats_;
   std::mt19937_64 random_{std::random_device{}()};
 

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/min_max.hpp"
 #include "stream_infer/exporter/record_store.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
@@ -24,10 +26,31 @@ namespace stream_infer {
 /// `results.jsonl` becomes `results.20260131T120000.000Z.jsonl`. Nothing is deleted.
 struct Rotation {
   std::uint64_t bytes = 0;  ///< before it would grow larger; 0: whatever its size
-  MediaTime age{0};         ///< at the first record that comes so long after the file was begun; 0: whatever its age
+  MediaTime age{0};         ///< at the first record that comes so long after the file was opened; 0: whatever its age
 };
 
 namespace detail {
+
+/// Owns a descriptor of the system's.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int number) noexcept : number_{number} {}
+  Descriptor(Descriptor&& other) noexcept : number_{std::exchange(other.number_, -1)} {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    if (number_ >= 0) ::close(number_);
+    number_ = std::exchange(other.number_, -1);
+    return *this;
+  }
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  [[nodiscard]] int get() const noexcept { return number_; }
+  explicit operator bool() const noexcept { return number_ >= 0; }
+
+ private:
+  int number_ = -1;
+};
 
 /// A text file that grows by whole lines: what cannot be written whole is taken back. For one thread.
 class RotatingFile {
@@ -40,23 +63,20 @@ class RotatingFile {
   }
   RotatingFile(const RotatingFile&) = delete;
   RotatingFile& operator=(const RotatingFile&) = delete;
-  RotatingFile(RotatingFile&& other) noexcept
-      : path_{std::move(other.path_)},
-        rotation_{other.rotation_},
-        head_{std::move(other.head_)},
-        file_{std::exchange(other.file_, -1)},
-        size_{other.size_},
-        begun_{other.begun_} {}
+  RotatingFile(RotatingFile&&) = default;
   RotatingFile& operator=(RotatingFile&&) = delete;
-  ~RotatingFile() {
-    if (file_ >= 0) ::close(file_);
-  }
+  ~RotatingFile() = default;
 
   /// Appends lines, which end with '\n'. All of them are in the file when it returns, or none. \throws StoreError
   void append(std::string_view lines) {
-    if (file_ < 0) open();
+    if (!file_) open();
     if (is_due(lines.size())) rotate();
     write(lines);
+  }
+
+  /// Returns when what was appended survives a loss of power. \throws StoreError
+  void sync() {
+    if (file_ && ::fsync(file_.get()) != 0 && errno != EINVAL) fail(errno, "cannot be written");  // a pipe has no disk
   }
 
  private:
@@ -67,17 +87,39 @@ class RotatingFile {
                      std::string{what} + ": " + std::generic_category().message(error)};
   }
 
-  void open() {
-    file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (file_ < 0) fail(errno, "cannot be opened");
-    struct stat status {};
-    if (::fstat(file_, &status) != 0) fail(errno, "cannot be opened");
-    size_ = static_cast<std::uint64_t>(status.st_size);
+  void open() try {
+    file_ = Descriptor{::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644)};
+    if (!file_) fail(errno, "cannot be opened");
     begun_ = Clock::now();
-    char last = '\n';
-    if (size_ > 0 && S_ISREG(status.st_mode)) static_cast<void>(::pread(file_, &last, 1, status.st_size - 1));
-    if (last != '\n') write("\n");  // whoever wrote it was killed in the midst of a line, which stays by itself
+    update_size();
+    if (const std::string last = last_line(); !last.empty()) {
+      // Whoever wrote it was killed in the midst of a line, which stays by itself; also where it is CSV, within quotes.
+      write(std::count(last.begin(), last.end(), '"') % 2 == 0 ? "\n" : "\"\n");
+    }
     if (size_ == 0) write(head_);
+  } catch (...) {
+    file_ = {};
+    throw;
+  }
+
+  void update_size() {
+    struct stat status {};
+    if (::fstat(file_.get(), &status) != 0) fail(errno, "cannot be opened");
+    size_ = S_ISREG(status.st_mode) ? static_cast<std::uint64_t>(status.st_size) : 0;
+  }
+
+  /// What there is behind the last '\n'.
+  [[nodiscard]] std::string last_line() const {
+    std::string line;
+    while (line.size() < size_) {
+      char part[4096];
+      const std::uint64_t end = size_ - line.size(), begin = end - detail::min<std::uint64_t>(end, sizeof part);
+      const ssize_t got = ::pread(file_.get(), part, end - begin, static_cast<off_t>(begin));
+      if (got <= 0) break;
+      line.insert(0, part, static_cast<std::size_t>(got));
+      if (const std::size_t newline = line.rfind('\n'); newline != std::string::npos) return line.substr(newline + 1);
+    }
+    return line;
   }
 
   [[nodiscard]] bool is_due(std::size_t more) const {
@@ -91,11 +133,18 @@ class RotatingFile {
     std::filesystem::path aside;
     for (auto now = Clock::now();; now += std::chrono::milliseconds{1}) {
       aside = path.parent_path() / (path.stem().string() + '.' + moment(now) + path.extension().string());
-      if (::link(path_.c_str(), aside.c_str()) == 0) break;  // never over another file, as a rename would
-      if (errno != EEXIST) fail(errno, "cannot be put aside as " + aside.string());
+      if (::link(path_.c_str(), aside.c_str()) == 0) {  // never over another file, as a rename would
+        if (::unlink(path_.c_str()) != 0) fail(errno, "cannot be put aside");
+        break;
+      }
+      if (errno == EEXIST) continue;
+      const int error = errno;
+      const bool has_no_links = error == EPERM || error == ENOTSUP || error == ENOSYS;  // as FAT
+      if (!has_no_links) fail(error, "cannot be put aside as " + aside.string());
+      if (::access(aside.c_str(), F_OK) == 0) continue;
+      if (::rename(path_.c_str(), aside.c_str()) != 0) fail(errno, "cannot be put aside as " + aside.string());
+      break;
     }
-    if (::unlink(path_.c_str()) != 0) fail(errno, "cannot be put aside");
-    ::close(std::exchange(file_, -1));
     open();
   }
 
@@ -111,15 +160,15 @@ class RotatingFile {
   }
 
   void write(std::string_view text) {
+    update_size();  // somebody else may write to it, too
     std::size_t written = 0;
     while (written < text.size()) {
-      const ssize_t now = ::write(file_, text.data() + written, text.size() - written);
+      const ssize_t now = ::write(file_.get(), text.data() + written, text.size() - written);
       if (now < 0 && errno == EINTR) continue;
       if (now <= 0) {
         const int error = now < 0 ? errno : ENOSPC;
-        if (written > 0 && ::ftruncate(file_, static_cast<off_t>(size_)) != 0) {
-          ::close(std::exchange(file_, -1));  // opened anew, the part of a line is closed
-        }
+        if (written > 0 && ::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0)
+          file_ = {};  // opened anew, the part of a line is closed
         fail(error, "cannot be written");
       }
       written += static_cast<std::size_t>(now);
@@ -130,7 +179,7 @@ class RotatingFile {
   std::string path_;
   Rotation rotation_;
   std::string head_;
-  int file_ = -1;
+  Descriptor file_;
   std::uint64_t size_ = 0;
   Clock::time_point begun_{};
 };

@@ -3,11 +3,13 @@
 #include "stream_infer/core/handle.hpp"
 #include "stream_infer/exporter/record_store.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <sqlite3.h>
@@ -29,20 +31,25 @@ class SqliteDamage : public StoreError {
 class SqliteDatabase {
  public:
   enum class Use : std::uint8_t {
-    shared,  ///< others may read and write it too
-    alone,   ///< nobody else; what has been written survives a loss of power
+    shared,   ///< others may read and write it too
+    alone,    ///< nobody else; what has been written survives a loss of power
+    damaged,  ///< to read what can be read of it
   };
 
   /// Creates it if it is not there. \throws StoreError
-  explicit SqliteDatabase(std::string path, Use use = Use::shared) : path_{std::move(path)} {
+  explicit SqliteDatabase(std::string path, Use use = Use::shared) : path_{std::move(path)}, locks_{use == Use::alone} {
     sqlite3* opened = nullptr;
     const int code = sqlite3_open_v2(path_.c_str(), &opened,
                                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
     database_.reset(opened);
     if (code != SQLITE_OK) fail(code);
     sqlite3_busy_timeout(opened, use == Use::alone ? 200 : 5000);
+    if (use == Use::damaged) {
+      run("PRAGMA writable_schema=ON");  // also what is shorter than it should be
+      return;
+    }
     if (use == Use::alone) run("PRAGMA locking_mode=EXCLUSIVE");
-    run("PRAGMA journal_mode=WAL");
+    begin_log();
     run(use == Use::alone ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
   }
 
@@ -65,6 +72,16 @@ class SqliteDatabase {
     const std::string why = code == SQLITE_DONE ? std::string{} : sqlite3_errmsg(database_.get());
     sqlite3_reset(&statement);
     if (code != SQLITE_DONE) fail(code, why);
+  }
+
+  /// Returns when what was written survives a loss of power. \throws StoreError
+  void sync() {
+    sqlite3_file* log = nullptr;
+    const int code = sqlite3_file_control(database_.get(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (code != SQLITE_OK || log == nullptr || log->pMethods == nullptr)
+      return;  // nothing was written, or not to a disk
+    if (const int failed = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL); failed != SQLITE_OK)
+      fail(failed, sqlite3_errstr(failed));
   }
 
   /// How many rows the last statement has inserted or deleted.
@@ -99,6 +116,21 @@ class SqliteDatabase {
   }
 
  private:
+  /// Where several programs open a new database at once, SQLite does not wait here as it does elsewhere.
+  void begin_log() {
+    for (int attempt = 0;; ++attempt) {
+      try {
+        return run("PRAGMA journal_mode=WAL");
+      } catch (const SqliteDamage&) {
+        throw;
+      } catch (const StoreError&) {
+        const int code = sqlite3_errcode(database_.get());
+        if ((code & 0xff) != SQLITE_BUSY || attempt == 100 || locks_) throw;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    }
+  }
+
   [[noreturn]] void fail(int code) const {
     fail(code, database_ ? sqlite3_errmsg(database_.get()) : sqlite3_errstr(code));
   }
@@ -111,12 +143,13 @@ class SqliteDatabase {
   }
 
   std::string path_;
+  bool locks_;
   Handle<sqlite3, close_sqlite> database_;
 };
 
 /// What it is given must stay as it is until the next step.
 inline void bind_value(sqlite3_stmt& statement, int at, std::string_view text) {
-  sqlite3_bind_text64(&statement, at, text.data(), text.size(), nullptr, SQLITE_UTF8);
+  sqlite3_bind_text64(&statement, at, text.data() == nullptr ? "" : text.data(), text.size(), nullptr, SQLITE_UTF8);
 }
 inline void bind_value(sqlite3_stmt& statement, int at, std::int64_t number) {
   sqlite3_bind_int64(&statement, at, number);

@@ -25,7 +25,8 @@ struct SqliteOptions {
 ///     SELECT time_ns, json_extract(value, '$.count') FROM results WHERE algorithm = 'head' ORDER BY time_ns DESC LIMIT 10;
 ///
 /// It is written ahead (WAL), so that others may read meanwhile. collect() is one transaction: when it returns, the record
-/// survives the end of this program; after a loss of power, the latest may be missing, and the database is whole. A failure
+/// survives the end of this program; after a loss of power, the latest may be missing (not so with reliable()), and the
+/// database is whole. A failure
 /// (a full disk, a lock that is held for more than 5 s) throws, and the record is lost to this exporter unless it is made
 /// reliable().
 class SqliteExporter : public detail::CollectsOneByOne<SqliteExporter> {
@@ -45,9 +46,9 @@ class SqliteExporter : public detail::CollectsOneByOne<SqliteExporter> {
         "algorithm TEXT NOT NULL, frame_index INTEGER NOT NULL, time_ns INTEGER NOT NULL, value TEXT NOT NULL) "
         "WITHOUT ROWID");
     database_.run("CREATE INDEX IF NOT EXISTS \"" + table + "_by_time\" ON \"" + table + "\" (algorithm, time_ns)");
-    insert_ = database_.prepare("INSERT OR IGNORE INTO \"" + table +
+    insert_ = database_.prepare("INSERT INTO \"" + table +
                                 "\" (key, source, began_at_ns, epoch, algorithm, frame_index, time_ns, value) "
-                                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+                                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (key) DO NOTHING");
   }
 
   /// All of them, or none. \throws StoreError
@@ -67,6 +68,9 @@ class SqliteExporter : public detail::CollectsOneByOne<SqliteExporter> {
       }
     });
   }
+
+  /// Returns when what was written survives a loss of power. \throws StoreError
+  void sync() { database_.sync(); }
 
  private:
   detail::SqliteDatabase database_;

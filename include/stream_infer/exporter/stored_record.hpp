@@ -63,12 +63,12 @@ namespace detail {
 
 }  // namespace detail
 
-/// What a record is known by: the 128 bits of the FNV-1a hash of its source, `began_at_ns`, epoch, algorithm and frame index,
-/// as text, each followed by a byte that is 0; written as 32 lower-case hexadecimal digits. So a repeat does no harm in a
+/// What a record is known by: the 128 bits of the FNV-1a hash of its source, `began_at_ns`, epoch, algorithm, frame index and
+/// `time_ns`, as text, each followed by a byte that is 0; written as 32 lower-case hexadecimal digits. So a repeat does no harm in a
 /// store that knows its keys, and a recording that is played again gives the same ones.
 [[nodiscard]] inline std::string record_key(const StoredRecord& record) {
   return detail::hash_of({record.source.name, std::to_string(record.began_at_ns()), std::to_string(record.epoch),
-                          record.algorithm, std::to_string(record.frame_index)});
+                          record.algorithm, std::to_string(record.frame_index), std::to_string(record.time_ns())});
 }
 
 }  // namespace stream_infer
