@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # examples/to_everything.sh VIDEO [PROGRAM]: starts a Redis, a MariaDB, an InfluxDB, a mosquitto and an nginx of its own on
 # this machine, runs to_everything (PROGRAM) on VIDEO, and asks each what it has. All of it is gone in the end. It needs
-# redis-server, mariadb-server, influxdb, mosquitto, mosquitto-clients, nginx-light, sqlite3 and curl.
+# redis-server, mariadb-server, influxdb, mosquitto, mosquitto-clients, nginx-light, sqlite3, curl and python3.
 set -euo pipefail
 video=$(realpath "${1:?usage: to_everything.sh VIDEO [PROGRAM]}")
 program=$(realpath "${2:-$(dirname "$0")/../build/examples/examples/to_everything}")
@@ -89,10 +89,9 @@ question="SELECT time_ns / 1e9, JSON_VALUE(value, '\$.mean') FROM results WHERE 
 say "mariadb video -e \"$question\""
 ask_mysql -N video -e "$question"
 question="SELECT value_mean, value_dark FROM brightness LIMIT 2"
-say "influx -database video -execute \"$question\""
+say "curl -G 'http://127.0.0.1:8086/query?db=video' --data-urlencode \"q=$question\""
 ask_influx "$question"
 say "the body of the first request that nginx got"
-head -c 300 "$(find bodies -type f | sort | head -n 1)"
-echo
+head -n 1 "$(find bodies -type f | sort | head -n 1)"
 say "mosquitto_sub -t 'results/#' -F '%t %p'"
 head -n 1 mqtt.txt

@@ -1,8 +1,12 @@
 // reliable() before real servers that go wrong.
 #include "exporter/influx_server.hpp"
+#include "exporter/mqtt_server.hpp"
+#include "exporter/mysql_server.hpp"
 #include "exporter/redis_server.hpp"
 #include "exporter/web_server.hpp"
 #include "stream_infer/exporter/influx_exporter.hpp"
+#include "stream_infer/exporter/mqtt_exporter.hpp"
+#include "stream_infer/exporter/mysql_exporter.hpp"
 #include "stream_infer/exporter/redis_exporter.hpp"
 #include "stream_infer/exporter/reliable.hpp"
 #include "stream_infer/exporter/webhook_exporter.hpp"
@@ -23,9 +27,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
+#include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <sys/wait.h>
@@ -46,7 +53,7 @@ struct Redis {
   static constexpr bool once = true;  // it has no record twice
   using Server = test::RedisServer;
   static bool is_there() { return test::has_redis_server(); }
-  static Server make(bool starts) { return Server{{}, starts}; }
+  static Server make() { return Server{}; }
   static si::RedisExporter exporter(int port) {
     return si::RedisExporter{{.port = static_cast<std::uint16_t>(port), .timeout = 1s}};
   }
@@ -63,7 +70,7 @@ struct Influx {
   static constexpr bool once = true;
   using Server = test::InfluxServer;
   static bool is_there() { return test::has_influx_server(); }
-  static Server make(bool starts) { return Server{"", starts}; }
+  static Server make() { return Server{}; }
   static si::InfluxExporter exporter(int port) {
     return si::InfluxExporter{
         {.url = "http://127.0.0.1:" + std::to_string(port), .to = si::InfluxDatabase{.name = "video"}, .timeout = 1s}};
@@ -84,9 +91,59 @@ struct Webhook {
   static constexpr bool once = false;
   using Server = test::WebServer;
   static bool is_there() { return test::has_web_server(); }
-  static Server make(bool starts) { return Server{starts}; }
+  static Server make() { return Server{}; }
   static si::WebhookExporter exporter(int port) {
     return si::WebhookExporter{{.url = "http://127.0.0.1:" + std::to_string(port) + "/results", .timeout = 1s}};
+  }
+  static std::map<std::string, int> records(Server& server) { return server.records(); }
+};
+
+struct MySql {
+  static constexpr const char* name = "MariaDB";
+  static constexpr bool once = true;
+  using Server = test::MySqlServer;
+  static bool is_there() { return test::has_mysql_server(); }
+  static Server make() { return Server{}; }
+  static si::MySqlExporter exporter(int port) {
+    return si::MySqlExporter{{.port = static_cast<std::uint16_t>(port),
+                              .user = "si",
+                              .password = Server::password,
+                              .database = "si",
+                              .timeout = 2s}};
+  }
+  static std::map<std::string, int> records(Server& server) {
+    std::map<std::string, int> times;
+    std::istringstream keys{server.sql("SELECT `key` FROM si.results")};
+    for (std::string key; keys >> key;) ++times[key];
+    return times;
+  }
+};
+
+/// A broker passes on what it has: the subscriber is a part of it here.
+struct Mqtt {
+  static constexpr const char* name = "MQTT";
+  static constexpr bool once = false;
+  class Server : public test::MqttServer {
+   public:
+    Server() { subscriber_.emplace(port()); }
+    void start() {
+      test::MqttServer::start();
+      subscriber_->wait();
+    }
+    std::map<std::string, int> records() {
+      std::size_t before = 0;  // wait until nothing more comes
+      while (std::exchange(before, subscriber_->messages().size()) != subscriber_->messages().size() || before == 0)
+        std::this_thread::sleep_for(200ms);
+      return subscriber_->records();
+    }
+
+   private:
+    std::optional<test::MqttSubscriber> subscriber_;
+  };
+  static bool is_there() { return test::has_mqtt_server(); }
+  static Server make() { return Server{}; }
+  static si::MqttExporter exporter(int port) {
+    return si::MqttExporter{{.port = static_cast<std::uint16_t>(port), .timeout = 1s}};
   }
   static std::map<std::string, int> records(Server& server) { return server.records(); }
 };
@@ -152,10 +209,11 @@ constexpr auto at_most = test::is_sanitized ? 500ms : 100ms;
 TEST_CASE("A store that is absent at the start gets all later", "[exporter][reliable][faults]") {
   test::FaultRow row{47, "result stores not started, the program run twice without them, then started",
                      "starts and journals; video unaffected; none lost"};
-  row.happened(for_each_store<Redis, Influx, Webhook>([](auto store) {
+  row.happened(for_each_store<Redis, MySql, Influx, Webhook, Mqtt>([](auto store) {
     using Store = decltype(store);
     const test::TemporaryFolder folder;
-    auto server = Store::make(false);
+    auto server = Store::make();
+    server.kill();
     Lane lane;
     for (int run = 0; run < 2; ++run) {
       auto exporter = si::reliable(Store::exporter(server.port()),
@@ -176,10 +234,10 @@ TEST_CASE("A store that is absent at the start gets all later", "[exporter][reli
 TEST_CASE("A store that stalls keeps nobody waiting, and gets all later", "[exporter][reliable][faults]") {
   test::FaultRow row{48, "result stores stopped by SIGSTOP for 2 s, 5000 records meanwhile",
                      "video unaffected; none lost"};
-  row.happened(for_each_store<Redis, Influx, Webhook>([](auto store) {
+  row.happened(for_each_store<Redis, MySql, Influx, Webhook, Mqtt>([](auto store) {
     using Store = decltype(store);
     const test::TemporaryFolder folder;
-    auto server = Store::make(true);
+    auto server = Store::make();
     auto exporter = si::reliable(Store::exporter(server.port()), {.journal = folder / "journal", .retry = soon});
     Lane lane;
     lane.collect(exporter, 100);
@@ -200,10 +258,10 @@ TEST_CASE("A store that stalls keeps nobody waiting, and gets all later", "[expo
 
 TEST_CASE("A store that is killed and started again has all in the end", "[exporter][reliable][faults]") {
   test::FaultRow row{49, "result stores killed (SIGKILL) and started again, five times", "none lost"};
-  row.happened(for_each_store<Redis, Influx, Webhook>([](auto store) {
+  row.happened(for_each_store<Redis, MySql, Influx, Webhook>([](auto store) {
     using Store = decltype(store);
     const test::TemporaryFolder folder;
-    auto server = Store::make(true);
+    auto server = Store::make();
     auto exporter =
         si::reliable(Store::exporter(server.port()), {.journal = folder / "journal", .batch = 20, .retry = soon});
     Lane lane;
@@ -232,10 +290,10 @@ TEST_CASE("A store that is killed and started again has all in the end", "[expor
 TEST_CASE("An answer that is lost does no harm to a store that knows keys", "[exporter][reliable][faults]") {
   test::FaultRow row{51, "a fifth of all answers lost, with the connection, after the store did its work",
                      "none lost; none doubled in keyed stores"};
-  row.happened(for_each_store<Redis, Influx, Webhook>([](auto store) {
+  row.happened(for_each_store<Redis, MySql, Influx, Webhook, Mqtt>([](auto store) {
     using Store = decltype(store);
     const test::TemporaryFolder folder;
-    auto server = Store::make(true);
+    auto server = Store::make();
     test::Relay relay{server.port(), 20, test::first_seed()};
     auto exporter = si::reliable(Store::exporter(relay.port()),
                                  {.journal = folder / "journal", .batch = 10, .retry = {.first = 1ms, .longest = 5ms}});
@@ -333,10 +391,10 @@ TEST_CASE("What the journal had when the program was killed is delivered to serv
           "[exporter][reliable][faults]") {
   test::FaultRow row{50, "kill -9 at a random moment, again and again, with servers as stores",
                      "none lost that the journal had, none twice"};
-  row.happened(for_each_store<Redis>([](auto store) {
+  row.happened(for_each_store<Redis, MySql>([](auto store) {
     using Store = decltype(store);
     const test::TemporaryFolder folder;
-    auto server = Store::make(true);
+    auto server = Store::make();
     const auto rounds = static_cast<std::uint64_t>(20 * std::max(1.0, test::rounds()));
     test::Random random{test::first_seed()};
     std::set<std::string> promised;
