@@ -194,6 +194,7 @@ class Journal {
       }
     }
     std::vector<StoredRecord> records;
+    records.reserve(found.size());
     for (auto& [id, record] : found) records.push_back(std::move(record));
     return records;
   }

@@ -110,7 +110,7 @@ class MqttClient {
     }
     std::unique_lock lock{mutex_};
     for (const int id : ids) {
-      const bool answered = changed_.wait_until(lock, until, [&] { return acknowledged_.count(id) > 0 || ended_; });
+      const bool answered = changed_.wait_until(lock, until, [&] { return acknowledged_.contains(id) || ended_; });
       if (!answered) throw MqttFailure{MqttFailure::Step::silence, 0};
       const auto answer = acknowledged_.find(id);
       if (answer == acknowledged_.end())

@@ -11,6 +11,7 @@
 #include "stream_infer/exporter/stored_record.hpp"
 #include "stream_infer/exporter/tls.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -102,9 +103,8 @@ class MqttExporter : public detail::CollectsOneByOne<MqttExporter> {
 
   static bool is_control(char character) { return static_cast<unsigned char>(character) < ' ' || character == 0x7f; }
   static bool is_topic(std::string_view text) {
-    for (const char character : text)
-      if (character == '+' || character == '#' || is_control(character)) return false;
-    return true;
+    return std::none_of(text.begin(), text.end(),
+                        [](char character) { return character == '+' || character == '#' || is_control(character); });
   }
   /// A name as one level of a topic.
   static std::string cleaned(std::string_view name) {

@@ -27,7 +27,7 @@ class NoSigpipe {
   }
 
  private:
-  sigset_t pipe_, before_;
+  sigset_t pipe_{}, before_{};
   bool was_waiting_;
 };
 

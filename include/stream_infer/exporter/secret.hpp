@@ -19,7 +19,7 @@ class Secret {
 
   /// \throws Error  if there is no such environment variable
   [[nodiscard]] static Secret from_environment(const std::string& variable) {
-    const char* const value = std::getenv(variable.c_str());
+    const char* const value = std::getenv(variable.c_str());  // NOLINT(concurrency-mt-unsafe): it only reads
     if (value == nullptr)
       throw Error{Errc::invalid_argument, "export", variable, "there is no environment variable of that name"};
     return value;
