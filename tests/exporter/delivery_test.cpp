@@ -298,7 +298,7 @@ TEST_CASE("An answer that is lost does no harm to a store that knows keys", "[ex
     auto exporter = si::reliable(Store::exporter(relay.port()),
                                  {.journal = folder / "journal", .batch = 5, .retry = {.first = 1ms, .longest = 5ms}});
     Lane lane;
-    lane.collect(exporter, 2000);
+    lane.collect(exporter, 1000);
     CHECK(exporter.flush(60s));
     CHECK(relay.lost() > 10);
     return lane.check(store, server) + ", " + std::to_string(relay.lost()) + " answers lost";
