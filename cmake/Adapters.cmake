@@ -6,9 +6,9 @@ include(${CMAKE_CURRENT_LIST_DIR}/stream_infer-adapters.cmake)
 set(STREAM_INFER_ADAPTERS AUTO CACHE STRING
     "Optional parts that must be there: a list of ${stream_infer_adapters}; AUTO: those whose libraries are found")
 
-# The headers of each, in exporter/.
+# The headers of each, in exporter/ where nothing else is said.
 set(stream_infer_json_headers json.hpp record_store.hpp rotating_file.hpp jsonl_exporter.hpp csv_exporter.hpp secret.hpp
-                              tls.hpp no_sigpipe.hpp store_settings.hpp)
+                              tls.hpp no_sigpipe.hpp store_settings.hpp vision/vision_json.hpp)
 set(stream_infer_sqlite_headers sqlite_database.hpp sqlite_exporter.hpp journal.hpp reliable.hpp)
 set(stream_infer_redis_headers redis_connection.hpp redis_exporter.hpp)
 set(stream_infer_mysql_headers mysql_connection.hpp mysql_exporter.hpp)
@@ -20,7 +20,8 @@ set(stream_infer_tdengine_headers tdengine_exporter.hpp)
 
 set(stream_infer_made_adapters)
 foreach(adapter IN LISTS stream_infer_adapters)
-  list(TRANSFORM stream_infer_${adapter}_headers PREPEND ${PROJECT_SOURCE_DIR}/include/stream_infer/exporter/)
+  list(TRANSFORM stream_infer_${adapter}_headers REPLACE "^([^/]+)$" "exporter/\\1")
+  list(TRANSFORM stream_infer_${adapter}_headers PREPEND ${PROJECT_SOURCE_DIR}/include/stream_infer/)
   list(REMOVE_ITEM core_headers ${stream_infer_${adapter}_headers})
 endforeach()
 
