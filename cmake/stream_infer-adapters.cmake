@@ -1,7 +1,7 @@
 # What the optional parts need, for this build and for those who use the installed package.
 
 # Those that there are, each after those that it builds on: stream_infer_NAME_needs.
-set(stream_infer_adapters json sqlite redis mysql mqtt http webhook influx tdengine)
+set(stream_infer_adapters json sqlite redis mysql mqtt http webhook influx tdengine opencv)
 set(stream_infer_sqlite_needs json)
 set(stream_infer_redis_needs json)
 set(stream_infer_mysql_needs json)
@@ -26,6 +26,25 @@ macro(stream_infer_find_client name header library)
         IMPORTED_LOCATION "${stream_infer_${name}_LIBRARY}"
         INTERFACE_INCLUDE_DIRECTORIES "${stream_infer_${name}_INCLUDE_DIR}")
     endif()
+  endif()
+endmacro()
+
+# The parts of OpenCV, by their files: the configuration that OpenCV brings asks for all of its parts.
+macro(stream_infer_find_opencv)
+  find_path(stream_infer_opencv_INCLUDE_DIR opencv2/core.hpp PATH_SUFFIXES opencv4)
+  mark_as_advanced(stream_infer_opencv_INCLUDE_DIR)
+  set(stream_infer_opencv_FOUND FALSE)
+  set(stream_infer_opencv_LIBRARIES)
+  if(stream_infer_opencv_INCLUDE_DIR AND EXISTS ${stream_infer_opencv_INCLUDE_DIR}/opencv2/objdetect.hpp
+     AND EXISTS ${stream_infer_opencv_INCLUDE_DIR}/opencv2/video.hpp)
+    set(stream_infer_opencv_FOUND TRUE)
+    foreach(part IN ITEMS core imgproc objdetect video)
+      stream_infer_find_client(opencv_${part} opencv2/${part}.hpp opencv_${part} opencv4)
+      if(NOT stream_infer_opencv_${part}_FOUND)
+        set(stream_infer_opencv_FOUND FALSE)
+      endif()
+      list(APPEND stream_infer_opencv_LIBRARIES stream_infer_client::opencv_${part})
+    endforeach()
   endif()
 endmacro()
 
@@ -56,6 +75,9 @@ macro(stream_infer_find_adapter name)
     set(stream_infer_http_FOUND ${CURL_FOUND})
     set(stream_infer_http_LIBRARIES CURL::libcurl)
     set(stream_infer_http_HELP "stream_infer::http needs libcurl 7.66 or later: apt-get install libcurl4-openssl-dev")
+  elseif("${name}" STREQUAL "opencv")
+    stream_infer_find_opencv()
+    set(stream_infer_opencv_HELP "stream_infer::opencv needs OpenCV 4: apt-get install libopencv-objdetect-dev libopencv-video-dev")
   elseif("${name}" MATCHES "^(webhook|influx|tdengine)$")
     set(stream_infer_${name}_FOUND TRUE)  # needs what it builds on, and nothing else
     set(stream_infer_${name}_LIBRARIES)

@@ -84,7 +84,7 @@ install_servers() {
   fi
   install_packages nginx-light libnginx-mod-rtmp python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
     gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly iptables iproute2 xvfb \
-    redis-server mariadb-server mosquitto mosquitto-clients openssl sqlite3 curl
+    redis-server mariadb-server mosquitto mosquitto-clients openssl sqlite3 curl opencv-data
   local status=$?
   install_packages influxdb || echo 'Without influxdb its tests are skipped.'  # not every distribution has it
   [ -z "$made" ] || rm -f "$policy"
