@@ -92,7 +92,7 @@ class MqttSubscriber {
   MqttSubscriber& operator=(const MqttSubscriber&) = delete;
   ~MqttSubscriber() {
     mosquitto_disconnect(client_);
-    mosquitto_loop_stop(client_, true);
+    mosquitto_loop_stop(client_, false);
     mosquitto_destroy(client_);
   }
 

@@ -19,11 +19,13 @@ namespace detail {
 class FrameOwner : public cv::MatAllocator {
  public:
   static cv::Mat share(const Frame& frame) {
-    static auto* const owner = new FrameOwner;  // never goes: matrices may live to the program's very end
+    // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): never goes: matrices may live to the very end
+    static auto* const owner = new FrameOwner;
     const ImageView image = frame.image();
     if (image.empty()) return {};
-    cv::Mat mat{image.height, image.width, mat_type(image.format), const_cast<std::uint8_t*>(image.data),
-                static_cast<std::size_t>(image.stride)};
+    auto* const pixels =
+        const_cast<std::uint8_t*>(image.data);  // NOLINT(cppcoreguidelines-pro-type-const-cast): as OpenCV has it
+    cv::Mat mat{image.height, image.width, mat_type(image.format), pixels, static_cast<std::size_t>(image.stride)};
     Handle<Frame> kept{new Frame{frame}};
     auto* const data = new cv::UMatData{owner};
     data->data = data->origdata = mat.data;

@@ -23,8 +23,8 @@ struct CostMatrix {
 [[nodiscard]] inline std::vector<std::size_t> assign(const CostMatrix& matrix) {
   if (matrix.rows > matrix.columns) {
     CostMatrix turned{matrix.columns, matrix.rows};
-    for (std::size_t row = 0; row < matrix.rows; ++row)
-      for (std::size_t column = 0; column < matrix.columns; ++column) turned.at(column, row) = matrix.at(row, column);
+    for (std::size_t i = 0; i < turned.rows; ++i)
+      for (std::size_t j = 0; j < turned.columns; ++j) turned.at(i, j) = matrix.at(j, i);
     std::vector<std::size_t> columns_of_rows(matrix.rows, matrix.columns);
     const std::vector<std::size_t> rows = assign(turned);
     for (std::size_t column = 0; column < matrix.columns; ++column) columns_of_rows[rows[column]] = column;

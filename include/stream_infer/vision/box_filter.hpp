@@ -3,6 +3,8 @@
 #include "stream_infer/core/min_max.hpp"
 #include "stream_infer/vision/box.hpp"
 
+#include <initializer_list>
+
 namespace stream_infer::detail {
 
 /// A Kalman filter (R. E. Kalman, 1960) of a number that changes at a constant rate, as far as one knows.
