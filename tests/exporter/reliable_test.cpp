@@ -250,36 +250,40 @@ TEST_CASE("No more waits than may, and what gives way is counted", "[exporter][r
 
 TEST_CASE("While the journal's disk is full the store is given what waits in memory", "[exporter][reliable]") {
   test::FaultRow row{52, "the journal's disk full, the store first there, then not", "stated policy, Clean"};
-  const test::TemporaryFolder folder;
-  Store store;
-  std::atomic<bool> down = false;
-  store.state->on_write = [&](auto) {
-    if (down) throw refusal(Kind::retry);
-  };
-  {
-    auto exporter = si::reliable(store, {.journal = folder / "journal", .batch = 10, .retry = at_once});
-    for (std::uint64_t i = 0; i < 50; ++i) exporter.collect(record(i));
-    CHECK(exporter.flush(10s));
+  for (const std::size_t batch : {10U, 500U}) {
+    const test::TemporaryFolder folder;
+    Store store;
+    std::atomic<bool> down = false;
+    store.state->on_write = [&](auto) {
+      if (!down) return;
+      std::this_thread::sleep_for(30ms);  // most of the time they are on their way
+      throw refusal(Kind::retry);
+    };
     {
-      const test::FullDisk full{1};
-      for (std::uint64_t i = 50; i < 100; ++i) exporter.collect(record(i));
+      auto exporter = si::reliable(store, {.journal = folder / "journal", .batch = batch, .retry = at_once});
+      for (std::uint64_t i = 0; i < 50; ++i) exporter.collect(record(i));
       CHECK(exporter.flush(10s));
-      down = true;
-      for (std::uint64_t i = 100; i < 150; ++i) exporter.collect(record(i));
-      CHECK_FALSE(exporter.flush(300ms));
-      const si::ReliableStats stats = exporter.stats();
-      CHECK(stats.unwritten == 50);
-      CHECK(stats.waiting == 50);
-      CHECK(adds_up(stats));
+      {
+        const test::FullDisk full{1};
+        for (std::uint64_t i = 50; i < 100; ++i) exporter.collect(record(i));
+        CHECK(exporter.flush(10s));
+        down = true;
+        for (std::uint64_t i = 100; i < 150; ++i) exporter.collect(record(i));
+        CHECK_FALSE(exporter.flush(300ms));
+        const si::ReliableStats stats = exporter.stats();
+        CHECK(stats.unwritten == 50);
+        CHECK(stats.waiting == 50);
+        CHECK(adds_up(stats));
+      }
+      CHECK(test::eventually([&] { return exporter.stats().unwritten == 0; }));
+      CHECK(exporter.stats().waiting == 50);
+      for (std::uint64_t i = 150; i < 200; ++i) exporter.collect(record(i));
+      down = false;
+      CHECK(exporter.flush(10s));
+      CHECK(adds_up(exporter.stats()));
     }
-    CHECK(test::eventually([&] { return exporter.stats().unwritten == 0; }));
-    CHECK(exporter.stats().waiting == 50);
-    for (std::uint64_t i = 150; i < 200; ++i) exporter.collect(record(i));
-    down = false;
-    CHECK(exporter.flush(10s));
-    CHECK(adds_up(exporter.stats()));
+    CHECK(store.written() == up_to(200));
   }
-  CHECK(store.written() == up_to(200));
   row.happened(
       "no lane waits; 50 of 50 delivered without the journal, 50 kept in memory until the disk had room, in order");
 }

@@ -123,7 +123,7 @@ class ReliableWork {
   [[nodiscard]] ReliableStats stats() const {
     const std::lock_guard lock{mutex_};
     ReliableStats stats = stats_;
-    stats.unwritten = queue_.size() + hand_.size() + (is_written(sending_) ? 0 : sending_.records.size() - sent_);
+    stats.unwritten = queue_.size() + hand_.size() + (has_lent() ? sending_.records.size() - sent_ : 0);
     stats.waiting = waiting();
     return stats;
   }
@@ -211,7 +211,7 @@ class ReliableWork {
     std::unique_lock lock{mutex_};
     for (;;) {
       writer_waits_ = true;
-      collected_.wait(lock, [this] { return ends_ || has_work(); });
+      collected_.wait(lock, [this] { return ends_ || (has_work() && !has_lent()); });
       writer_waits_ = false;
       if (!has_work()) return;
       if (hand_.empty())
@@ -232,6 +232,8 @@ class ReliableWork {
     }
   }
 
+  /// Whether the sender has records that the journal has not; they come before those in hand.
+  [[nodiscard]] bool has_lent() const { return !sending_.records.empty() && !is_written(sending_); }
   [[nodiscard]] bool has_work() const {
     return !queue_.empty() || !hand_.empty() || !forgotten_.empty() || !forgetting_.empty();
   }
@@ -320,7 +322,7 @@ class ReliableWork {
       const auto sent = static_cast<std::ptrdiff_t>(std::exchange(sent_, 0));
       if (is_written(sending_)) sending_.ids.erase(sending_.ids.begin(), sending_.ids.begin() + sent);
       sending_.records.erase(sending_.records.begin(), sending_.records.begin() + sent);
-      give_back(lock);
+      give_back();
       if (pause) changed_.wait_for(lock, *pause, [&] { return sender_ends_ || (hurries_ && !was_asked_for); });
       hurries_ = false;
     }
@@ -365,10 +367,10 @@ class ReliableWork {
     return !sending_.records.empty();
   }
   /// What the journal does not have, and the store has not taken, waits for the journal again.
-  void give_back(std::unique_lock<std::mutex>& lock) {
-    if (is_written(sending_) || sending_.records.empty()) return;
-    changed_.wait(lock, [this] { return !journal_is_busy_; });
+  void give_back() {
+    if (is_written(sending_)) return;
     for (; !sending_.records.empty(); sending_.records.pop_back()) hand_.push_front(std::move(sending_.records.back()));
+    if (writer_waits_) collected_.notify_one();
   }
 
   [[nodiscard]] MediaTime pause_after(const Error& error, std::uint32_t attempt, std::optional<MediaTime> asked) {
