@@ -24,10 +24,10 @@ print(*(s.getsockname()[1] for s in sockets))')"
 
 redis-server --bind 127.0.0.1 --port "$redis" --save '' --daemonize no >redis.log &
 servers+=($!)
-mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$folder/my" --auth-root-authentication-method=normal \
-  --skip-test-db >mysql.log 2>&1
-mariadbd --no-defaults --user="$(id -un)" --datadir="$folder/my" --socket="$folder/my.sock" --pid-file="$folder/my.pid" \
-  --bind-address=127.0.0.1 --port="$mysql" >>mysql.log 2>&1 &
+mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$folder/my" --tmpdir="$folder" \
+  --auth-root-authentication-method=normal --skip-test-db >mysql.log 2>&1
+mariadbd --no-defaults --user="$(id -un)" --datadir="$folder/my" --tmpdir="$folder" \
+  --socket="$folder/my.sock" --pid-file="$folder/my.pid" --bind-address=127.0.0.1 --port="$mysql" >>mysql.log 2>&1 &
 servers+=($!)
 cat >influx.conf <<END
 reporting-disabled = true

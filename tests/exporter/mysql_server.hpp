@@ -28,8 +28,8 @@ class MySqlServer {
   /// \param settings  more of the server's arguments
   explicit MySqlServer(std::vector<std::string> settings = {}) : settings_{std::move(settings)} {
     Child install{{"mariadb-install-db", "--no-defaults", "--user=root", "--datadir=" + data(),
-                   "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=8M",
-                   "--innodb-buffer-pool-size=16M"}};
+                   "--auth-root-authentication-method=normal", "--tmpdir=" + folder_ / "", "--skip-test-db",
+                   "--innodb-log-file-size=8M", "--innodb-buffer-pool-size=16M"}};
     if (install.wait() != 0) throw std::runtime_error{"mariadb-install-db: " + install.said()};
     start();
     sql("CREATE DATABASE si; CREATE USER si@'%' IDENTIFIED BY '" + std::string{password} +
@@ -41,6 +41,7 @@ class MySqlServer {
                                      "--no-defaults",
                                      "--user=root",
                                      "--datadir=" + data(),
+                                     "--tmpdir=" + folder_ / "",  // servers tidy up what others have in a shared one
                                      "--socket=" + socket(),
                                      "--pid-file=" + folder_ / "my.pid",
                                      "--log-error=" + folder_ / "my.log",
