@@ -120,15 +120,17 @@ TEST_CASE("Wrong options of InfluxExporter are errors at once, and say which", "
   si::InfluxExporter right{with("cam", "a secret")};
   right.collect(record(1, 1));
   CHECK(server.rows("SELECT value FROM count").size() == 1);
-  CHECK_THAT(what(options(server)), ContainsSubstring("InfluxOptions::url, or the credentials: HTTP 401"));
-  CHECK_THAT(what(with("cam", "hunter2")), ContainsSubstring("the credentials: HTTP 401: authorization failed"));
-  CHECK_THAT(what(with("guest", "a secret")), ContainsSubstring("the credentials: HTTP 403"));
-  CHECK_THAT(what(with("admin", "a secret", "other")), ContainsSubstring("HTTP 404: database not found: \"other\""));
+  CHECK_THAT(what(options(server)), ContainsSubstring("InfluxOptions::to (user and password, or token): HTTP 401"));
+  CHECK_THAT(what(with("cam", "hunter2")), ContainsSubstring("token): HTTP 401: authorization failed"));
+  CHECK_THAT(what(with("guest", "a secret")), ContainsSubstring("token): HTTP 403"));
+  CHECK_THAT(
+      what(with("admin", "a secret", "other")),
+      ContainsSubstring("InfluxOptions::to (database or bucket), or ::url: HTTP 404: database not found: \"other\""));
   CHECK_THAT(what(with("admin", "a secret", "")), ContainsSubstring("InfluxDatabase::name"));
   CHECK_THAT(what({.url = "influx:8086", .to = si::InfluxDatabase{.name = "a"}}),
              ContainsSubstring("InfluxOptions::url"));
   CHECK_THAT(what({.url = server.url() + "/nowhere", .to = si::InfluxDatabase{.name = "a"}}),
-             ContainsSubstring("InfluxOptions::url"));
+             ContainsSubstring("or ::url: HTTP 404"));
   CHECK_THAT(what({.to = si::InfluxDatabase{.name = "a"}, .timeout = 0s}), ContainsSubstring("InfluxOptions::timeout"));
   CHECK_THAT(what({.to = si::InfluxDatabase{.name = "a"}, .measurement = "{alg}"}),
              ContainsSubstring("InfluxOptions::measurement"));

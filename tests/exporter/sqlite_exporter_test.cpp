@@ -75,6 +75,8 @@ TEST_CASE("A repeat adds nothing, and a database is continued", "[exporter][sqli
                                             si::to_stored(record(3))};
   exporter.write(batch);
   CHECK(query(path, "SELECT frame_index FROM results ORDER BY frame_index") == Rows{{"1"}, {"2"}, {"3"}});
+  exporter.collect(record(2, 9));  // run again, with another result
+  CHECK(query(path, "SELECT value FROM results ORDER BY frame_index") == Rows{{"1"}, {"9"}, {"1"}});
 }
 
 TEST_CASE("A record that nobody played is a row, too", "[exporter][sqlite]") {

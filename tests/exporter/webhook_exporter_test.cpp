@@ -95,7 +95,7 @@ TEST_CASE("What an answer means", "[exporter][webhook]") {
   CHECK(refusal(server.url("/nowhere")).kind() == Kind::retry);
   CHECK_THAT(refusal(server.url("/nowhere")).reason(), ContainsSubstring("WebhookOptions::url: HTTP 404"));
   CHECK_THAT(refusal(server.url("/moved")).reason(), ContainsSubstring("redirects"));
-  CHECK_THAT(refusal(server.url("/users")).reason(), ContainsSubstring("credentials: HTTP 401"));
+  CHECK_THAT(refusal(server.url("/users")).reason(), ContainsSubstring("WebhookOptions::url, or ::headers: HTTP 401"));
   CHECK(refusal(server.url("/small")).kind() == Kind::poison);
   CHECK_THAT(refusal(server.url("/small")).reason(), ContainsSubstring("HTTP 413"));
   for (const char* const state : {"busy", "limited"}) {

@@ -64,6 +64,8 @@ class HttpClient {
     std::string password{};
     Tls tls{};
     MediaTime timeout{};
+    std::string_view refused = "url";  ///< the option that is wrong where the server lets nobody in (401, 403)
+    std::string_view missing = "url";  ///< and where it knows no such thing (404)
   };
 
   /// Does not connect. \throws Error  if the URL is none, or the time makes no sense
@@ -139,8 +141,9 @@ class HttpClient {
     };
     if (status == 400 || status == 413 || status == 422)
       return {StoreError::Kind::poison, make_error_code(Errc::invalid_argument), origin_, reason};
-    if (status == 401 || status == 403) return wrong("url, or the credentials");
-    if (status == 404 || status == 405 || status == 410) return wrong("url");
+    if (status == 401 || status == 403) return wrong(options_.refused);
+    if (status == 404) return wrong(options_.missing);
+    if (status == 405 || status == 410) return wrong("url");
     if (status >= 300 && status < 400) return wrong("url (it redirects elsewhere, which is not followed)");
     return {StoreError::Kind::retry, std::make_error_code(std::errc::resource_unavailable_try_again), origin_, reason,
             answer.retry_after};

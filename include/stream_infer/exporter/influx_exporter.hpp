@@ -106,7 +106,7 @@ class LineClient {
 ///
 ///     SELECT value_count FROM head WHERE source = 'clip.mp4' ORDER BY time DESC LIMIT 10
 ///
-/// A repeat has the same series and time, and so adds nothing. The times of recordings are near 1970: keep them where nothing
+/// A repeat has the same series and time, and so adds nothing; one with other values takes the place of the old. The times of recordings are near 1970: keep them where nothing
 /// expires. collect() returns when the server has the record. What InfluxDB refuses (a field that had another type before,
 /// a time that its retention policy has no place for) is refused for good; any other failure may pass. Both throw, and the
 /// record is lost to this exporter unless it is made reliable().
@@ -150,7 +150,9 @@ class InfluxExporter : public detail::CollectsOneByOne<InfluxExporter> {
              .user = user,
              .password = password,
              .tls = options.tls,
-             .timeout = options.timeout},
+             .timeout = options.timeout,
+             .refused = "to (user and password, or token)",
+             .missing = "to (database or bucket), or ::url"},
             std::move(write),
             std::move(headers),
             options.measurement};

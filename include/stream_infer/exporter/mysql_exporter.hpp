@@ -57,7 +57,8 @@ struct MySqlOptions {
 ///       value JSON NOT NULL, INDEX by_time (algorithm(191), time_ns))
 ///     ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
 ///
-/// A repeat of a record replaces nothing and adds nothing. The index serves the questions that are asked:
+/// A repeat of a record adds nothing; one with another value, as of a recording that is run again, takes the place of the
+/// old, if we have the right to UPDATE. The index serves the questions that are asked:
 ///
 ///     SELECT time_ns, JSON_EXTRACT(value, '$.count') FROM results
 ///     WHERE algorithm = 'head' ORDER BY time_ns DESC LIMIT 10;
@@ -242,7 +243,7 @@ class MySqlExporter : public detail::CollectsOneByOne<MySqlExporter> {
     std::string sql = "INSERT INTO `" + table_ +
                       "` (`key`, source, began_at_ns, epoch, algorithm, frame_index, time_ns, value) VALUES ";
     for (std::size_t i = 0; i < count; ++i) sql += i == 0 ? "(?,?,?,?,?,?,?,?)" : ",(?,?,?,?,?,?,?,?)";
-    return ignores_repeats_ ? sql + " ON DUPLICATE KEY UPDATE `key` = `key`" : sql;
+    return ignores_repeats_ ? sql + " ON DUPLICATE KEY UPDATE value = VALUES(value)" : sql;
   }
 
   void insert_all(std::span<Row> rows) {

@@ -63,6 +63,8 @@ struct RedisOptions {
 ///
 ///     ZRANGEBYSCORE results:head 1 2
 ///
+/// A recording that is run again with another result keeps the old entries in streams, and has both in sorted sets.
+///
 /// collect() returns when the server has the record; about a megabyte at a time is one transaction. A failure (no server,
 /// no answer, out of memory) throws, and the record is lost to this exporter unless it is made reliable(). The connection is
 /// made anew after a failure. It is not encrypted: put Redis behind a tunnel where others can listen.

@@ -20,7 +20,7 @@ struct SqliteOptions {
 ///     si::SqliteExporter exporter{"results.db"};
 ///
 /// The table is made if it is not there, with the columns of StoredRecord, `value` as JSON text. `key` is its primary key: a
-/// repeat of a record replaces nothing and adds nothing. An index on algorithm and time serves the questions that are asked:
+/// repeat of a record adds nothing; one with another value, as of a recording that is run again, takes the place of the old. An index on algorithm and time serves the questions that are asked:
 ///
 ///     SELECT time_ns, json_extract(value, '$.count') FROM results WHERE algorithm = 'head' ORDER BY time_ns DESC LIMIT 10;
 ///
@@ -46,9 +46,10 @@ class SqliteExporter : public detail::CollectsOneByOne<SqliteExporter> {
         "algorithm TEXT NOT NULL, frame_index INTEGER NOT NULL, time_ns INTEGER NOT NULL, value TEXT NOT NULL) "
         "WITHOUT ROWID");
     database_.run("CREATE INDEX IF NOT EXISTS \"" + table + "_by_time\" ON \"" + table + "\" (algorithm, time_ns)");
-    insert_ = database_.prepare("INSERT INTO \"" + table +
-                                "\" (key, source, began_at_ns, epoch, algorithm, frame_index, time_ns, value) "
-                                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (key) DO NOTHING");
+    insert_ = database_.prepare(
+        "INSERT INTO \"" + table +
+        "\" (key, source, began_at_ns, epoch, algorithm, frame_index, time_ns, value) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (key) DO UPDATE SET value = excluded.value");
   }
 
   /// All of them, or none. \throws StoreError

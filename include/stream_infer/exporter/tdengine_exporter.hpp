@@ -186,7 +186,9 @@ class TdengineExporter : public detail::CollectsOneByOne<TdengineExporter> {
             .user = options.user,
             .password = options.password.reveal(),
             .tls = options.tls,
-            .timeout = options.timeout};
+            .timeout = options.timeout,
+            .refused = "user or ::password",
+            .missing = "database, or ::url"};
   }
   static Form make(const TdengineOptions& options, const TdengineSql& form) {
     detail::check_name("TdengineSql::table", form.table);

@@ -42,7 +42,8 @@ class WebhookExporter : public detail::CollectsOneByOne<WebhookExporter> {
       : client_{{.name = "WebhookOptions",
                  .url = std::move(options.url),
                  .tls = std::move(options.tls),
-                 .timeout = options.timeout}} {
+                 .timeout = options.timeout,
+                 .refused = "url, or ::headers"}} {
     headers_.emplace_back("Content-Type: application/json");
     for (const auto& [name, value] : options.headers) {
       const std::string line = name + ": " + value.reveal();
