@@ -47,6 +47,11 @@ std::vector<std::uint64_t> indices_in(Journal& journal) {
   return indices;
 }
 
+/// The distance from one cut to the next: every byte with as many rounds().
+std::size_t every(std::size_t bytes) {
+  return std::max<std::size_t>(1, static_cast<std::size_t>(static_cast<double>(bytes) / test::rounds()));
+}
+
 /// Where the oldest entries are.
 std::vector<Journal::Range> first(Journal& journal, std::size_t count) {
   const std::vector<Journal::Entry> entries = journal.read(0, count, SIZE_MAX);
@@ -109,7 +114,7 @@ TEST_CASE("Of a journal that is cut off anywhere, what comes before is taken ove
   const test::Bytes bytes = test::read_file(whole);
   REQUIRE(bytes.size() > 10'000);
   std::size_t most = 0;
-  const std::size_t step = test::is_sanitized ? 1511 : 211;
+  const std::size_t step = every(test::is_sanitized ? 1511 : 211);
   for (std::size_t size = 0; size <= bytes.size(); size += step) {
     CAPTURE(size);
     const test::TemporaryFolder other;
@@ -174,7 +179,7 @@ TEST_CASE("What was being written when a program was killed is there as a whole,
   const test::Bytes main = test::read_file(live), log = test::read_file(live + "-wal");
   REQUIRE(log.size() > 10'000);
   std::size_t most = 0;
-  const std::size_t step = test::is_sanitized ? 6007 : 1601;
+  const std::size_t step = every(test::is_sanitized ? 6007 : 1601);
   for (std::size_t size = 0; size <= log.size(); size += step) {
     CAPTURE(size);
     const test::TemporaryFolder other;
