@@ -4,7 +4,12 @@
 # redis-server, mariadb-server, influxdb, mosquitto, mosquitto-clients, nginx-light, sqlite3, curl and python3.
 set -euo pipefail
 video=$(realpath "${1:?usage: to_everything.sh VIDEO [PROGRAM]}")
-program=$(realpath "${2:-$(dirname "$0")/../build/examples/examples/to_everything}")
+program=${2:-$(dirname "$0")/../build/examples/examples/to_everything}
+if [[ ! -x $program ]]; then
+  echo "to_everything.sh: there is no $program yet: cmake --preset examples && cmake --build --preset examples" >&2
+  exit 1
+fi
+program=$(realpath "$program")
 
 for needed in redis-server mariadbd influxd mosquitto mosquitto_sub nginx sqlite3 curl python3; do
   PATH=$PATH:/usr/sbin command -v "$needed" >/dev/null || { echo "skipped: needs $needed"; exit 0; }

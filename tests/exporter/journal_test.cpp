@@ -88,13 +88,30 @@ TEST_CASE("A journal gives back what it was given, the oldest first", "[exporter
 TEST_CASE("A journal is one program's", "[exporter][journal]") {
   const test::TemporaryFolder folder;
   const Journal journal{folder / "journal"};
-  CHECK_THAT(test::error_of([&] { Journal{folder / "journal"}; }).what(), ContainsSubstring("locked"));
+  CHECK_THAT(test::error_of([&] { Journal{folder / "journal"}; }).what(),
+             ContainsSubstring("ReliableOptions::journal is in use"));
   CHECK_THAT(test::error_of([&] { Journal{folder / "no/journal"}; }).what(), ContainsSubstring("unable to open"));
+}
+
+TEST_CASE("Neither somebody's text nor somebody's database becomes a journal", "[exporter][journal]") {
+  const test::TemporaryFolder folder;
+  const test::Bytes text(5000, 'x');
+  const std::string path = folder.file("text", text);
+  CHECK_THAT(test::error_of([&] { Journal{path}; }).what(), ContainsSubstring("this is no journal"));
+  CHECK(test::read_file(path) == text);
+  {
+    si::detail::SqliteDatabase other{folder / "other"};
+    other.run("CREATE TABLE results (key TEXT)");
+    CHECK_THAT(test::error_of([&] { Journal{folder / "other"}; }).what(), ContainsSubstring("is in use"));
+  }
+  CHECK_THAT(test::error_of([&] { Journal{folder / "other"}; }).what(), ContainsSubstring("this is no journal"));
+  si::detail::SqliteDatabase other{folder / "other"};
+  CHECK_FALSE(other.next_row(*other.prepare("SELECT 1 FROM sqlite_master WHERE name = 'journal'")));
 }
 
 TEST_CASE("A journal that is no journal is put aside", "[exporter][journal]") {
   const test::TemporaryFolder folder;
-  const std::string path = folder.file("journal", test::Bytes(5000, 'x'));
+  const std::string path = folder.file("journal", test::Bytes(5000, 0xff));
   Journal journal{path};
   CHECK(journal.damaged() == path + ".damaged");
   CHECK(test::read_file(path + ".damaged").size() == 5000);
@@ -155,7 +172,7 @@ TEST_CASE("A bit that has changed is found, and what is not damaged taken over",
 
 TEST_CASE("A taking over that was interrupted is finished", "[exporter][journal]") {
   const test::TemporaryFolder folder;
-  const std::string path = folder.file("journal", test::Bytes(5000, 'x'));
+  const std::string path = folder.file("journal", test::Bytes(5000, 0xff));
   { Journal{path + ".recovered"}.write({}, records(0, 7)); }
   {
     Journal journal{path};

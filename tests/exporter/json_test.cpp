@@ -90,11 +90,12 @@ TEST_CASE("A value that JSON cannot hold is an error that names the algorithm an
     return error.reason();
   };
   CHECK_THAT(refused(std::nan("")), ContainsSubstring("not a number"));
-  CHECK_THAT(refused(std::vector<double>{1, std::numeric_limits<double>::infinity()}), ContainsSubstring("infinite"));
+  CHECK_THAT(refused(std::vector<double>{1, std::numeric_limits<double>::infinity()}),
+             ContainsSubstring("value/1 is infinite"));
   CHECK_THAT(refused(std::map<std::string, std::optional<double>>{{"a", std::nan("")}}),
-             ContainsSubstring("not a number"));
+             ContainsSubstring("value/a is infinite, not a number"));
   CHECK_THAT(refused(std::string{"\xff\xfe"}), ContainsSubstring("UTF-8"));
-  CHECK_THAT(refused(user::Box{1, 2, "\xc3"}), ContainsSubstring("UTF-8"));
+  CHECK_THAT(refused(user::Box{1, 2, "\xc3"}), ContainsSubstring("value/label is text that is not UTF-8"));
 }
 
 TEST_CASE("A record as JSON has all that the schema names, in one line", "[exporter][json]") {

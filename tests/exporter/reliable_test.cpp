@@ -361,7 +361,7 @@ TEST_CASE("A batch that is tried again is the same batch", "[exporter][reliable]
   CHECK(store.written() == up_to(20));
 }
 
-TEST_CASE("A record that is too large for the journal is dropped alone", "[exporter][reliable]") {
+TEST_CASE("A record that is larger than all that may wait is refused alone", "[exporter][reliable]") {
   const test::TemporaryFolder folder;
   Store store;
   std::atomic<bool> down = true;
@@ -370,11 +370,37 @@ TEST_CASE("A record that is too large for the journal is dropped alone", "[expor
   };
   auto exporter = si::reliable(store, {.journal = folder / "journal", .max_bytes = 10'000, .retry = at_once});
   for (std::uint64_t i = 0; i < 10; ++i) exporter.collect(record(i));
-  exporter.collect(si::Record<std::string>{.algo = si::Name{"text"}, .value = std::string(20'000, 'x')});
-  CHECK(exporter.stats().dropped == 1);
+  const si::Record<std::string> large{.algo = si::Name{"text"}, .value = std::string(20'000, 'x')};
+  CHECK_THROWS_WITH(exporter.collect(large),
+                    ContainsSubstring("frame 0 takes") && ContainsSubstring("more than ReliableOptions::max_bytes"));
+  CHECK(exporter.stats().collected == 10);
   down = false;
   CHECK(exporter.flush(10s));
   CHECK(store.written() == up_to(10));
+}
+
+TEST_CASE("What fails is told at once, and not any more once the store is back", "[exporter][reliable]") {
+  const test::TemporaryFolder folder;
+  Store store;
+  std::atomic<bool> down = true;
+  store.state->on_write = [&](auto) {
+    if (down) throw refusal(Kind::retry);
+  };
+  std::atomic<std::uint64_t> told = 0;
+  std::string said;
+  auto exporter =
+      si::reliable(store, {.journal = folder / "journal", .retry = at_once, .on_failure = [&](const si::Error& error) {
+                             if (told++ == 0) said = error.what();
+                           }});
+  exporter.collect(record(0));
+  REQUIRE(test::eventually([&] { return told > 2; }));
+  CHECK(exporter.stats().is_failing);
+  down = false;
+  CHECK(exporter.flush(10s));
+  const si::ReliableStats stats = exporter.stats();
+  CHECK_FALSE(stats.is_failing);
+  CHECK(stats.failures == told);
+  CHECK(said == stats.last_error);
 }
 
 TEST_CASE("A flush looks whether the store is back, unless it has asked for patience", "[exporter][reliable]") {
@@ -467,7 +493,7 @@ TEST_CASE("Options that make no sense, and a journal that cannot be had, are err
   CHECK_THAT(what({.journal = folder / "a", .dead_letters = folder / "no/dead"}),
              ContainsSubstring("ReliableOptions::dead_letters"));
   const auto first = si::reliable(Store{}, {.journal = folder / "a"});
-  CHECK_THAT(what({.journal = folder / "a"}), ContainsSubstring("locked"));
+  CHECK_THAT(what({.journal = folder / "a"}), ContainsSubstring("is in use"));
 }
 
 TEST_CASE("What the journal had when the program was killed is delivered, and once", "[exporter][reliable]") {

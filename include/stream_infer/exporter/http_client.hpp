@@ -27,6 +27,7 @@ struct Curl {
   Curl& operator=(const Curl&) = delete;
   ~Curl() { curl_easy_cleanup(handle); }
   CURL* handle;
+  char why[CURL_ERROR_SIZE] = "";  // libcurl may write into it until the handle is gone
 };
 inline void free_curl_list(curl_slist* list) noexcept { curl_slist_free_all(list); }
 
@@ -86,7 +87,6 @@ class HttpClient {
                                 const std::vector<std::string>& headers) {
     CURL* const curl = curl_->handle;
     HttpAnswer answer;
-    char why[CURL_ERROR_SIZE] = "";
     Handle<curl_slist, free_curl_list> list;
     const auto add_header = [&list](const std::string& header) {
       if (curl_slist* const longer = curl_slist_append(list.get(), header.c_str())) {
@@ -103,7 +103,8 @@ class HttpClient {
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, milliseconds);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, milliseconds);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, curl_->why);
+    *curl_->why = '\0';
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "stream_infer");
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list.get());
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
@@ -122,7 +123,7 @@ class HttpClient {
       const NoSigpipe guard;
       return curl_easy_perform(curl);
     }();
-    if (code != CURLE_OK) fail(code, *why != '\0' ? why : curl_easy_strerror(code));
+    if (code != CURLE_OK) fail(code, *curl_->why != '\0' ? curl_->why : curl_easy_strerror(code));
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
     curl_off_t seconds = 0;
     curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &seconds);
@@ -186,6 +187,7 @@ class HttpClient {
         error = make_error_code(Errc::invalid_argument);
         reason = options_.name + "::tls: " + reason;
         break;
+      case CURLE_SSL_CONNECT_ERROR: reason = options_.name + "::url: no TLS with what answers there: " + reason; break;
       case CURLE_URL_MALFORMAT:
         error = make_error_code(Errc::invalid_argument);
         reason = options_.name + "::url: " + reason;

@@ -5,9 +5,11 @@
 #include "stream_infer/exporter/sqlite_database.hpp"
 #include "stream_infer/exporter/stored_record.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <span>
 #include <string>
@@ -34,8 +36,9 @@ class Journal {
   };
 
   /// Opens what is there, or begins a new one. One that is damaged is put aside as `PATH.damaged`, and what can be read of
-  /// it is taken over. \throws StoreError
+  /// it is taken over. \throws StoreError  also if it is no journal, but something else
   explicit Journal(const std::string& path) {
+    if (is_text(path)) throw foreign(path);
     const std::string recovered = path + ".recovered";
     if (std::filesystem::exists(recovered)) put_in_place(path, recovered);  // a program ended meanwhile
     if (open(path)) return;
@@ -109,6 +112,29 @@ class Journal {
     sqlite3_stmt* statement;
   };
 
+  static StoreError foreign(const std::string& path) {
+    return {StoreError::Kind::retry, make_error_code(Errc::invalid_argument), path,
+            "ReliableOptions::journal takes the path of a file of its own: this is no journal, and is left as it is"};
+  }
+  /// Whether it is somebody's text.
+  [[nodiscard]] static bool is_text(const std::string& path) {
+    constexpr std::string_view database = "SQLite format 3";
+    std::string head(512, '\0');
+    std::ifstream file{path, std::ios::binary};
+    file.read(head.data(), static_cast<std::streamsize>(head.size()));
+    head.resize(static_cast<std::size_t>(file.gcount()));
+    return !head.empty() && head.substr(0, database.size()) != database.substr(0, head.size()) &&
+           std::all_of(head.begin(), head.end(), [](char character) {
+             const auto byte = static_cast<unsigned char>(character);
+             return (byte >= ' ' && byte < 0xf8) || byte == '\n' || byte == '\r' || byte == '\t';  // UTF-8 has no more
+           });
+  }
+  /// Whether it is somebody's database.
+  [[nodiscard]] bool has_other_tables() {
+    const SqliteStatement other = database_->prepare("SELECT 1 FROM sqlite_master WHERE tbl_name <> 'journal' LIMIT 1");
+    return database_->next_row(*other);
+  }
+
   static StoreError damaged(const std::string& path) {
     return {StoreError::Kind::retry, std::make_error_code(std::errc::io_error), path, "the journal is damaged"};
   }
@@ -118,6 +144,7 @@ class Journal {
     close();
     try {
       database_.reset(new SqliteDatabase{path, SqliteDatabase::Use::alone});
+      if (has_other_tables()) throw foreign(path);
       database_->run(
           "CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY, source TEXT NOT NULL, began_at_ns "
           "INTEGER NOT NULL, epoch INTEGER NOT NULL, algorithm TEXT NOT NULL, frame_index INTEGER NOT NULL, time_ns "

@@ -74,6 +74,15 @@ namespace detail {
   return !json.is_structured() || std::all_of(json.begin(), json.end(), is_finite);
 }
 
+/// Where in a value something is, for errors: "value", or "value/boxes/0/score". Empty if it is not there.
+template <class Is>
+[[nodiscard]] std::string place_in(const nlohmann::json& json, Is is, std::string place = "value") {
+  if (!json.is_structured()) return is(json) ? place : std::string{};
+  for (const auto& item : json.items())
+    if (std::string found = place_in(item.value(), is, place + '/' + item.key()); !found.empty()) return found;
+  return {};
+}
+
 /// A text as JSON has it, in quotes. What is no UTF-8 in it is replaced.
 [[nodiscard]] inline std::string quote(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -92,7 +101,8 @@ template <JsonValue T>
   nlohmann::json json;
   json = record.value;
   if (!detail::is_finite(json))
-    throw refuse("it has a number that is infinite or not a number, or something discarded");
+    throw refuse(detail::place_in(json, [](const auto& part) { return !detail::is_finite(part); }) +
+                 " is infinite, not a number, or discarded");
   try {
     return {.source = record.source,
             .epoch = record.epoch,
@@ -101,7 +111,14 @@ template <JsonValue T>
             .time = record.time,
             .value = json.dump()};
   } catch (const nlohmann::json::exception&) {
-    throw refuse("it has text that is not UTF-8");
+    const auto is_broken = [](const auto& part) {
+      try {
+        return part.dump().empty();
+      } catch (const nlohmann::json::exception&) {
+        return true;
+      }
+    };
+    throw refuse(detail::place_in(json, is_broken) + " is text that is not UTF-8");
   }
 }
 

@@ -41,7 +41,8 @@ struct MqttFailure {
   enum class Step : std::uint8_t {
     refused,  ///< `code` is the broker's answer to CONNECT
     publish,  ///< `code` is the broker's answer to PUBLISH, of version 5
-    library,  ///< `code` is libmosquitto's
+    connect,  ///< `code` is libmosquitto's, before the broker has answered
+    library,  ///< `code` is libmosquitto's, later
     silence,  ///< nothing came in time
   };
   Step step = Step::library;
@@ -71,18 +72,19 @@ class MqttClient {
   /// Connects.
   MqttClient(const Login& login, MediaTime timeout) {
     static const int ready = mosquitto_lib_init();
-    check(ready);
+    check(ready, MqttFailure::Step::connect);
     const char* const id = login.client_id.empty() ? nullptr : login.client_id.c_str();
     struct sigaction pipe {};
     ::sigaction(SIGPIPE, nullptr, &pipe);
     client_.reset(mosquitto_new(id, true, this));  // which has the program ignore SIGPIPE
     ::sigaction(SIGPIPE, &pipe, nullptr);
-    if (client_ == nullptr) throw MqttFailure{MqttFailure::Step::library, MOSQ_ERR_NOMEM};
+    if (client_ == nullptr) throw MqttFailure{MqttFailure::Step::connect, MOSQ_ERR_NOMEM};
     prepare(login);
     const auto until = std::chrono::steady_clock::now() + timeout;
     {
       const NoSigpipe guard;  // the thread never gets that signal
-      check(mosquitto_connect_async(client_.get(), login.host.c_str(), login.port, keep_alive));
+      check(mosquitto_connect_async(client_.get(), login.host.c_str(), login.port, keep_alive),
+            MqttFailure::Step::connect);
       thread_ = std::thread{[this] { work(); }};
     }
     std::unique_lock lock{mutex_};
@@ -105,7 +107,8 @@ class MqttClient {
       const NoSigpipe guard;
       int id = 0;
       check(mosquitto_publish_v5(client_.get(), &id, message.topic.c_str(), static_cast<int>(message.payload.size()),
-                                 message.payload.data(), 1, retain, nullptr));
+                                 message.payload.data(), 1, retain, nullptr),
+            MqttFailure::Step::library);
       ids.push_back(id);
     }
     std::unique_lock lock{mutex_};
@@ -124,12 +127,17 @@ class MqttClient {
  private:
   static constexpr int keep_alive = 30;  // s
 
-  static void check(int code) {
-    if (code != MOSQ_ERR_SUCCESS) throw MqttFailure{MqttFailure::Step::library, code};
+  static void check(int code, MqttFailure::Step step) {
+    if (code != MOSQ_ERR_SUCCESS) throw MqttFailure{step, code};
+  }
+  /// With mutex_ held.
+  [[nodiscard]] MqttFailure failure_of(int code) const {
+    return {connected_ ? MqttFailure::Step::library : MqttFailure::Step::connect, code};
   }
 
   void prepare(const Login& login) {
     mosquitto* const client = client_.get();
+    const auto check = [](int code) { MqttClient::check(code, MqttFailure::Step::connect); };
     check(mosquitto_threaded_set(client, true));
     check(mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION,
                                login.version == MqttVersion::v5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311));
@@ -144,7 +152,7 @@ class MqttClient {
         check(mosquitto_int_option(client, MOSQ_OPT_TLS_USE_OS_CERTS, 1));
       else if (mosquitto_tls_set(client, login.tls->ca_file.c_str(), nullptr, nullptr, nullptr, nullptr) !=
                MOSQ_ERR_SUCCESS)
-        throw MqttFailure{MqttFailure::Step::library, MOSQ_ERR_TLS};
+        throw MqttFailure{MqttFailure::Step::connect, MOSQ_ERR_TLS};
       if (!login.tls->verify) {
         check(mosquitto_tls_opts_set(client, 0, nullptr, nullptr));
         check(mosquitto_tls_insecure_set(client, true));
@@ -160,7 +168,7 @@ class MqttClient {
       const int code = mosquitto_loop(client_.get(), 100, 1);
       const std::lock_guard lock{mutex_};
       if (code == MOSQ_ERR_SUCCESS && !stops_) continue;
-      if (!failure_ && !stops_) failure_ = MqttFailure{MqttFailure::Step::library, code};
+      if (!failure_ && !stops_) failure_ = failure_of(code);
       ended_ = true;
       changed_.notify_all();
       return;
@@ -195,7 +203,7 @@ class MqttClient {
   static void on_disconnect(mosquitto* /*client*/, void* self, int code, const mosquitto_property* /*more*/) {
     auto& me = *static_cast<MqttClient*>(self);
     const std::lock_guard lock{me.mutex_};
-    if (code != 0 && !me.failure_) me.failure_ = MqttFailure{MqttFailure::Step::library, MOSQ_ERR_CONN_LOST};
+    if (code != 0 && !me.failure_) me.failure_ = me.failure_of(MOSQ_ERR_CONN_LOST);
   }
   static void on_publish(mosquitto* /*client*/, void* self, int id, int code, const mosquitto_property* /*more*/) {
     auto& me = *static_cast<MqttClient*>(self);

@@ -154,12 +154,14 @@ class MqttExporter : public detail::CollectsOneByOne<MqttExporter> {
         }
       }
       case Step::silence: return passing(std::errc::timed_out, "no answer in time (MqttOptions::timeout)");
+      case Step::connect:
       case Step::library: break;
     }
     const char* const why = mosquitto_strerror(failure.code);
+    if (failure.code == MOSQ_ERR_TLS || failure.code == MOSQ_ERR_TLS_HANDSHAKE) return wrong("tls", why);
+    if (failure.step == Step::connect)
+      return passing(std::errc::not_connected, "cannot connect: no broker answers there. " + std::string{why});
     switch (failure.code) {
-      case MOSQ_ERR_TLS:
-      case MOSQ_ERR_TLS_HANDSHAKE: return wrong("tls", why);
       case MOSQ_ERR_PAYLOAD_SIZE:
       case MOSQ_ERR_OVERSIZE_PACKET:
       case MOSQ_ERR_MALFORMED_UTF8:

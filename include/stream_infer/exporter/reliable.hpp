@@ -1,5 +1,6 @@
 #pragma once
 
+#include "stream_infer/core/callback.hpp"
 #include "stream_infer/core/error.hpp"
 #include "stream_infer/core/media_time.hpp"
 #include "stream_infer/core/min_max.hpp"
@@ -47,6 +48,9 @@ struct ReliableOptions {
   std::string dead_letters{};  ///< where records go that the store never takes; empty: JOURNAL.dead.jsonl
   MediaTime end_within{
       2'000'000'000};  ///< for what still waits to be delivered at the end; the rest stays in the journal
+  /// Hears each time when the store, or the journal, does not take some, on a thread of this exporter's, one call at a time.
+  /// It must not throw, nor collect() or flush(). Empty: stats() alone tell.
+  Callback<void(const Error&)> on_failure{};
 };
 
 /// What became of the records. Those of an earlier run that the journal still had count as collected, too.
@@ -59,6 +63,7 @@ struct ReliableStats {
   std::uint64_t waiting = 0;       ///< in memory, or in the journal
   std::uint64_t unwritten = 0;     ///< of those, not in the journal yet: lost if the program is killed now
   std::uint64_t failures = 0;      ///< how often the store, or the journal, did not take some
+  bool is_failing = false;         ///< the latest attempt failed; otherwise `last_error` is of the past
   std::string last_error{};
 };
 
@@ -97,11 +102,14 @@ class ReliableWork {
 
   void collect(StoredRecord record) {
     const std::size_t bytes = record.bytes();
+    if (options_.overflow != Overflow::block && bytes > options_.max_bytes)
+      throw Error{Errc::limit_exceeded, "export", record.algorithm.view(),
+                  "the value of frame " + std::to_string(record.frame_index) + " takes " + std::to_string(bytes) +
+                      " bytes, more than ReliableOptions::max_bytes"};
     std::unique_lock lock{mutex_};
     ++stats_.collected;
     if (options_.overflow == Overflow::block) changed_.wait(lock, [&] { return has_room(bytes) || waiting() == 0; });
-    const bool is_too_large = options_.overflow == Overflow::drop_oldest && bytes > options_.max_bytes;
-    if (is_too_large || (options_.overflow == Overflow::drop_newest && !has_room(bytes))) {
+    if (options_.overflow == Overflow::drop_newest && !has_room(bytes)) {
       ++stats_.dropped;
       return;
     }
@@ -125,6 +133,7 @@ class ReliableWork {
     ReliableStats stats = stats_;
     stats.unwritten = queue_.size() + hand_.size() + (has_lent() ? sending_.records.size() - sent_ : 0);
     stats.waiting = waiting();
+    stats.is_failing = store_fails_ || journal_fails_;
     return stats;
   }
 
@@ -158,16 +167,24 @@ class ReliableWork {
 
   static bool is_written(const Batch& batch) { return !batch.ids.empty(); }
 
+  /// With no mutex held.
+  void failed(const Error& error) {
+    {
+      const std::lock_guard lock{mutex_};
+      ++stats_.failures;
+      stats_.last_error = error.what();
+    }
+    if (!options_.on_failure) return;
+    const std::lock_guard lock{telling_mutex_};
+    options_.on_failure(error);
+  }
+
   // All with mutex_ held.
   [[nodiscard]] bool has_room(std::size_t bytes) const {
     return queue_bytes_ + hand_bytes_ + journal_bytes_ + bytes <= options_.max_bytes;
   }
   [[nodiscard]] std::uint64_t waiting() const {
     return queue_.size() + hand_.size() + ready_.size() + backlog_ + sending_.records.size() - sent_;
-  }
-  void failed(const std::string& why) {
-    ++stats_.failures;
-    stats_.last_error = why;
   }
   /// The journal is to forget an entry, or those up to another.
   void forget(Range range) {
@@ -263,9 +280,11 @@ class ReliableWork {
       journal_bytes_ += bytes;
     }
     return true;
+  } catch (const Error& error) {
+    failed(error);
+    return false;
   } catch (const std::exception& error) {
-    const std::lock_guard lock{mutex_};
-    failed(error.what());
+    failed(Error{Errc::producer_failed, "export", options_.journal, error.what()});
     return false;
   }
 
@@ -374,8 +393,9 @@ class ReliableWork {
   }
 
   [[nodiscard]] MediaTime pause_after(const Error& error, std::uint32_t attempt, std::optional<MediaTime> asked) {
+    failed(error);
     const std::lock_guard lock{mutex_};
-    failed(error.what());
+    store_fails_ = true;
     const MediaTime own =
         options_.retry({.error = error, .attempt = attempt, .random = random_()}).value_or(MediaTime{0});
     return detail::clamp(detail::max(own, asked.value_or(MediaTime{0})), MediaTime{0}, longest_flush);
@@ -409,10 +429,7 @@ class ReliableWork {
     RotatingFile file{options_.dead_letters, {}, {}};
     file.append(line + ",\"error\":" + quote(error.what()) + "}\n");
     file.sync();
-    {
-      const std::lock_guard lock{mutex_};
-      failed(error.what());
-    }
+    failed(error);
     done(at, at + 1, true);
   }
 
@@ -422,6 +439,7 @@ class ReliableWork {
     const std::lock_guard lock{mutex_};
     sent_ = end;
     (dead ? stats_.dead_letters : stats_.delivered) += end - begin;
+    store_fails_ = false;  // it answers
     (is_written(sending_) ? journal_bytes_ : hand_bytes_) -= bytes;
     if (is_written(sending_)) forget({sending_.ids[begin], sending_.ids[end - 1]});
     changed_.notify_all();
@@ -464,10 +482,13 @@ class ReliableWork {
   std::vector<Range> forgotten_;
   Batch sending_;         // while the store is busy, the sender's
   std::size_t sent_ = 0;  // of those, how many are done with
-  bool writer_waits_ = false, journal_is_busy_ = false, journal_fails_ = false, store_is_busy_ = false;
+  bool writer_waits_ = false, journal_is_busy_ = false, journal_fails_ = false;
+  bool store_is_busy_ = false, store_fails_ = false;
   bool ends_ = false, sender_ends_ = false, hurries_ = false;
   ReliableStats stats_;
   std::mt19937_64 random_{std::random_device{}()};
+
+  std::mutex telling_mutex_;  // one call of on_failure at a time
 
   std::thread writer_, sender_;
 };
@@ -483,7 +504,7 @@ class Reliable {
       : work_{new detail::ReliableWork<Store>{std::forward<Store>(store), std::move(options)}} {}
 
   /// Takes microseconds, whatever the store does, but with Overflow::block. Any thread.
-  /// \throws Error  if JSON cannot hold the value
+  /// \throws Error  if JSON cannot hold the value, or it is larger than all that may wait
   template <JsonValue T>
   void collect(const Record<T>& record) {
     work_->collect(to_stored(record));
@@ -501,7 +522,9 @@ class Reliable {
 
 /// An exporter that brings each record to `store` in the end: at least once, and in one that knows keys (SQLite) just once.
 ///
-///     auto exporter = si::reliable(si::SqliteExporter{"results.db"}, {.journal = "results.journal"});
+///     auto exporter = si::reliable(si::SqliteExporter{"results.db"},
+///                                  {.journal = "results.journal",
+///                                   .on_failure = [](const si::Error& error) { std::cerr << error.what() << '\n'; }});
 ///
 /// - collect() puts the record into a queue. A thread writes that into the journal, an SQLite database, within milliseconds;
 ///   from then on it survives the end of this program, and a loss of power. Another thread brings it to the store. If the

@@ -136,6 +136,10 @@ class SqliteDatabase {
   }
   [[noreturn]] void fail(int code, const std::string& why) const {
     const int kind = code & 0xff;
+    if (kind == SQLITE_BUSY || kind == SQLITE_LOCKED)
+      throw StoreError{StoreError::Kind::retry, std::make_error_code(std::errc::device_or_resource_busy), path_,
+                       locks_ ? "ReliableOptions::journal is in use, by another program or another exporter"
+                              : "SQLite: " + why + ", by another program or another connection"};
     if (kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB) throw SqliteDamage{path_, "SQLite: " + why};
     throw StoreError{
         kind == SQLITE_TOOBIG || kind == SQLITE_CONSTRAINT ? StoreError::Kind::poison : StoreError::Kind::retry,

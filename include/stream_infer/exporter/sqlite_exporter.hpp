@@ -20,15 +20,15 @@ struct SqliteOptions {
 ///     si::SqliteExporter exporter{"results.db"};
 ///
 /// The table is made if it is not there, with the columns of StoredRecord, `value` as JSON text. `key` is its primary key: a
-/// repeat of a record adds nothing; one with another value, as of a recording that is run again, takes the place of the old. An index on algorithm and time serves the questions that are asked:
+/// repeat of a record adds nothing; one with another value, as of a recording that is run again, takes the place of the old.
+/// An index on algorithm and time serves the questions that are asked:
 ///
 ///     SELECT time_ns, json_extract(value, '$.count') FROM results WHERE algorithm = 'head' ORDER BY time_ns DESC LIMIT 10;
 ///
 /// It is written ahead (WAL), so that others may read meanwhile. collect() is one transaction: when it returns, the record
 /// survives the end of this program; after a loss of power, the latest may be missing (not so with reliable()), and the
-/// database is whole. A failure
-/// (a full disk, a lock that is held for more than 5 s) throws, and the record is lost to this exporter unless it is made
-/// reliable().
+/// database is whole. A failure (a full disk, a lock that is held for more than 5 s) throws, and the record is lost to this
+/// exporter unless it is made reliable().
 class SqliteExporter : public detail::CollectsOneByOne<SqliteExporter> {
  public:
   /// \throws Error       if the table's name makes no sense
@@ -45,6 +45,9 @@ class SqliteExporter : public detail::CollectsOneByOne<SqliteExporter> {
         "\" (key TEXT PRIMARY KEY, source TEXT NOT NULL, began_at_ns INTEGER NOT NULL, epoch INTEGER NOT NULL, "
         "algorithm TEXT NOT NULL, frame_index INTEGER NOT NULL, time_ns INTEGER NOT NULL, value TEXT NOT NULL) "
         "WITHOUT ROWID");
+    if (!has_columns(table))
+      throw StoreError{StoreError::Kind::retry, make_error_code(Errc::invalid_argument), path,
+                       "SqliteOptions::table '" + table + "' has other columns than those of StoredRecord"};
     database_.run("CREATE INDEX IF NOT EXISTS \"" + table + "_by_time\" ON \"" + table + "\" (algorithm, time_ns)");
     insert_ = database_.prepare(
         "INSERT INTO \"" + table +
@@ -74,6 +77,13 @@ class SqliteExporter : public detail::CollectsOneByOne<SqliteExporter> {
   void sync() { database_.sync(); }
 
  private:
+  [[nodiscard]] bool has_columns(const std::string& table) {
+    const detail::SqliteStatement count = database_.prepare(
+        "SELECT count(*) FROM pragma_table_info('" + table +
+        "') WHERE name IN ('key', 'source', 'began_at_ns', 'epoch', 'algorithm', 'frame_index', 'time_ns', 'value')");
+    return database_.next_row(*count) && sqlite3_column_int(count.get(), 0) == 8;
+  }
+
   detail::SqliteDatabase database_;
   detail::SqliteStatement insert_;
 };

@@ -55,7 +55,9 @@ class Inference {
   static_assert(
       ((std::is_void_v<typename Loaded::Value> || detail::Collects<E, typename Loaded::Value>)&&...),
       "stream_infer: the exporter cannot collect a result type: it needs collect(const si::Record<T>&) for what "
-      "each algorithm's run() returns (PrintExporter needs operator<< for it)");
+      "each algorithm's run() returns (PrintExporter needs operator<< for it; exporters to files, databases and "
+      "servers "
+      "need JSON: NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(T, members...), or a to_json, beside T)");
 
   using Latest = LatestRecords<typename Loaded::Value...>;
   using ProcessHook = Callback<void(const Frame&, const Latest&)>;
