@@ -79,6 +79,28 @@ using Codec = std::remove_pointer_t<decltype(avcodec_find_decoder(AV_CODEC_ID_NO
 #endif
 }
 
+/// The pixel formats that an encoder takes, up to AV_PIX_FMT_NONE; null: it does not say.
+[[nodiscard]] inline const AVPixelFormat* pixel_formats(const AVCodec& codec) {
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(61, 13, 100)  // FFmpeg 7.1
+  const void* formats = nullptr;
+  avcodec_get_supported_config(nullptr, &codec, AV_CODEC_CONFIG_PIX_FORMAT, 0, &formats, nullptr);
+  return static_cast<const AVPixelFormat*>(formats);
+#else
+  return codec.pix_fmts;
+#endif
+}
+
+/// The frame rates that an encoder takes, up to 0/0; null: any.
+[[nodiscard]] inline const AVRational* frame_rates(const AVCodec& codec) {
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(61, 13, 100)
+  const void* rates = nullptr;
+  avcodec_get_supported_config(nullptr, &codec, AV_CODEC_CONFIG_FRAME_RATE, 0, &rates, nullptr);
+  return static_cast<const AVRational*>(rates);
+#else
+  return codec.supported_framerates;
+#endif
+}
+
 /// RTSP's option for how long a server may say nothing. Before FFmpeg 5 its `timeout` meant to listen.
 inline constexpr const char* rtsp_timeout = LIBAVFORMAT_VERSION_MAJOR >= 59 ? "timeout" : "stimeout";
 

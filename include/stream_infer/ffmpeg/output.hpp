@@ -1,0 +1,218 @@
+#pragma once
+
+#include "stream_infer/core/error.hpp"
+#include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/redact.hpp"
+#include "stream_infer/ffmpeg/compat.hpp"
+#include "stream_infer/ffmpeg/error.hpp"
+#include "stream_infer/ffmpeg/handle.hpp"
+#include "stream_infer/ffmpeg/interrupt.hpp"
+#include "stream_infer/ffmpeg/log.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <sys/stat.h>
+
+namespace stream_infer::ffmpeg {
+
+namespace detail {
+
+inline void close_output(AVFormatContext* context) noexcept {
+  if (context->pb != nullptr && (context->oformat->flags & AVFMT_NOFILE) == 0) avio_closep(&context->pb);
+  avformat_free_context(context);
+}
+
+/// Where a path stands in a URL's place, it may have a ':' that is no scheme's.
+[[nodiscard]] inline bool is_path(std::string_view url) {
+  return url.find("://") == std::string_view::npos && !url.starts_with("pipe:") && !url.starts_with("file:") &&
+         !url.starts_with("fd:");
+}
+
+}  // namespace detail
+
+/// FFmpeg's options by name, as on its command line.
+using NamedOptions = std::vector<std::pair<std::string, std::string>>;
+
+/// Where packets go: a container in a file, or one that somebody receives. One thread; interrupt() is for any. Errors name
+/// the option of `owner`, the struct of options that the user wrote.
+class Output {
+ public:
+  struct Target {
+    std::string url;                         ///< a path, or a URL
+    std::string container{};                 ///< FFmpeg's name of it; empty: by the URL
+    NamedOptions options{};                  ///< of the container, or of the protocol
+    MediaTime timeout{};                     ///< for what a network is waited for, each time; 0 is for ever
+    std::string_view owner{};                ///< for errors
+    std::shared_ptr<Interrupt> interrupt{};  ///< null: one of its own
+  };
+
+  /// Checks all that can be known before there are streams. \throws Error
+  explicit Output(Target target)
+      : target_{std::move(target)}, name_{redact(target_.url)}, interrupt_{target_.interrupt} {
+    if (interrupt_ == nullptr) interrupt_.reset(new Interrupt);
+    quiet_log_once();
+    const std::string container = target_.container.empty() ? container_of(target_.url) : target_.container;
+    const std::string url = detail::is_path(target_.url) ? "file:" + target_.url : target_.url;
+    AVFormatContext* made = nullptr;
+    avformat_alloc_output_context2(&made, nullptr, container.empty() ? nullptr : container.c_str(), url.c_str());
+    if (made == nullptr)
+      throw Error{Errc::invalid_argument, "record", name_,
+                  target_.container.empty()
+                      ? option("container") + ": the name does not tell which container it shall be"
+                      : option("container") + ": this FFmpeg does not write '" + container + "'"};
+    context_.reset(made);
+    context_->interrupt_callback = {&Interrupt::ask, interrupt_.get()};
+    context_->flush_packets = 1;  // what has been written is there, also if the program is killed
+    check_folder();
+    set_options();
+  }
+
+  /// Opens the file, or connects. \throws Error
+  void open() {
+    if ((context_->oformat->flags & AVFMT_NOFILE) != 0) return;
+    const auto guard = expect();
+    if (const int code =
+            avio_open2(&context_->pb, context_->url, AVIO_FLAG_WRITE, &context_->interrupt_callback, others_.get());
+        code < 0)
+      throw failure(code, "cannot be opened");
+  }
+
+  /// \returns the stream's number
+  int add_stream(const AVCodecParameters& parameters, AVRational time_base) {
+    AVStream* const stream = detail::not_null(avformat_new_stream(context_.get(), nullptr));
+    if (avcodec_parameters_copy(stream->codecpar, &parameters) < 0) throw std::bad_alloc{};
+    stream->codecpar->codec_tag = 0;  // another container's may not fit
+    stream->time_base = time_base;
+    return stream->index;
+  }
+
+  /// After all streams have been added. \throws Error
+  void begin() {
+    const auto guard = expect();
+    if (const int code = avformat_write_header(context_.get(), others_.get()); code < 0)
+      throw failure(code, "the container does not take these streams, or its options");
+    has_begun_ = true;
+    if (const char* const unknown = others_.any_key())
+      throw Error{Errc::invalid_argument, "record", name_,
+                  option("container_options") + ": '" + unknown + "' is not one that this container knows"};
+  }
+
+  /// Takes what the packet refers to. \param time_base  of its times \throws Error
+  void write(AVPacket& packet, int stream, AVRational time_base) {
+    av_packet_rescale_ts(&packet, time_base, context_->streams[stream]->time_base);
+    packet.stream_index = stream;
+    packet.pos = -1;
+    const auto guard = expect();
+    bytes_ += static_cast<std::uint64_t>(packet.size);
+    if (const int code = av_interleaved_write_frame(context_.get(), &packet); code < 0)
+      throw failure(code, "cannot be written");
+  }
+
+  /// Writes what the container ends with. \throws Error
+  void end() {
+    if (!std::exchange(has_begun_, false)) return;
+    const auto guard = expect();
+    int code = av_write_trailer(context_.get());
+    if (context_->pb != nullptr && (context_->oformat->flags & AVFMT_NOFILE) == 0) {
+      const int closed = avio_closep(&context_->pb);
+      if (code >= 0) code = closed;
+    }
+    if (code < 0) throw failure(code, "cannot be finished");
+  }
+
+  [[nodiscard]] const AVOutputFormat& format() const { return *context_->oformat; }
+  [[nodiscard]] const std::string& name() const { return name_; }  ///< without credentials
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }     ///< of packets
+  [[nodiscard]] const std::shared_ptr<Interrupt>& interrupt() const { return interrupt_; }
+
+ private:
+  /// The containers that go with what FFmpeg does not tell by a file's name.
+  [[nodiscard]] static std::string container_of(std::string_view url) {
+    const auto is = [url](std::string_view scheme) { return url.starts_with(scheme); };
+    if (is("rtmp://") || is("rtmps://") || is("rtmpt://")) return "flv";
+    if (is("rtsp://") || is("rtsps://")) return "rtsp";
+    if (is("srt://") || is("udp://") || is("tcp://")) return "mpegts";
+    if (is("rtp://")) return "rtp_mpegts";
+    return {};
+  }
+
+  [[nodiscard]] bool is_container(const char* names) const {
+    return av_match_name(context_->oformat->name, names) != 0;
+  }
+
+  [[nodiscard]] std::string option(std::string_view field) const {
+    return std::string{target_.owner} + "::" + std::string{field};
+  }
+
+  void check_folder() const {
+    const std::string_view url = target_.url;
+    const bool is_file = url.starts_with("file:");
+    if (!is_file && !detail::is_path(url)) return;
+    const std::string_view path = is_file ? url.substr(5) : url;
+    const std::size_t slash = path.rfind('/');
+    const std::string folder{slash == std::string_view::npos ? "." : slash == 0 ? "/" : path.substr(0, slash)};
+    struct stat status {};
+    if (::stat(folder.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
+      throw Error{std::make_error_code(std::errc::no_such_file_or_directory), "record", name_,
+                  "there is no folder " + folder};
+  }
+
+  void set_options() {
+    set_defaults();
+    for (const auto& [key, value] : target_.options) {
+      const int code = av_opt_set(context_.get(), key.c_str(), value.c_str(), AV_OPT_SEARCH_CHILDREN);
+      if (code == AVERROR_OPTION_NOT_FOUND) {
+        others_.set(key.c_str(), value.c_str());  // of the protocol, it may be
+        continue;
+      }
+      if (code < 0)
+        throw make_error(code, "record", name_,
+                         option("container_options") + ": '" + key + "' cannot be '" + value + "'");
+    }
+  }
+
+  /// What serves better than FFmpeg's own defaults where nobody may be there to finish a file.
+  void set_defaults() {
+    const auto set = [this](const char* key, const char* value) {
+      av_opt_set(context_.get(), key, value, AV_OPT_SEARCH_CHILDREN);
+    };
+    if (is_container("mp4,mov,ipod,3gp,3g2,psp,f4v")) set("movflags", "frag_keyframe+delay_moov+default_base_moof");
+    if (is_container("flv")) set("flvflags", "no_duration_filesize");
+    if (is_container("rtsp")) set("rtsp_transport", "tcp");
+  }
+
+  /// What FFmpeg waits for is over in time, while the guard lives.
+  struct Expecting {
+    Interrupt* interrupt;
+    explicit Expecting(Interrupt* asked) : interrupt{asked} {}
+    Expecting(const Expecting&) = delete;
+    Expecting& operator=(const Expecting&) = delete;
+    ~Expecting() { interrupt->expect_nothing(); }
+  };
+  [[nodiscard]] Expecting expect() {
+    interrupt_->expect_within(target_.timeout);
+    return Expecting{interrupt_.get()};
+  }
+
+  [[nodiscard]] Error failure(int code, std::string_view what) const {
+    if (interrupt_->timed_out())
+      return {std::make_error_code(std::errc::timed_out), "record", name_, "no answer in time"};
+    return make_error(code, "record", name_, what);
+  }
+
+  Target target_;
+  std::string name_;
+  std::shared_ptr<Interrupt> interrupt_;  // outlives the context
+  Dictionary others_;
+  Handle<AVFormatContext, detail::close_output> context_;
+  bool has_begun_ = false;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace stream_infer::ffmpeg
