@@ -1,0 +1,223 @@
+// What we send on, received by real servers and players.
+
+#include "stream_infer/ffmpeg/restream.hpp"
+
+#include "servers/servers.hpp"
+#include "support/catch.hpp"
+#include "support/child.hpp"
+#include "support/error_of.hpp"
+#include "support/process.hpp"
+#include "support/stopwatch.hpp"
+#include "support/watched.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+using namespace std::chrono_literals;
+using namespace stream_infer;
+using Catch::Matchers::ContainsSubstring;
+using test::Child;
+using test::error_of;
+using test::eventually;
+using test::Stopwatch;
+using test::Watched;
+
+namespace {
+
+/// Writes 25 pictures a second into a Restream, and measures how long that keeps it.
+class Sender {
+ public:
+  explicit Sender(Restream& restream)
+      : thread_{[this, &restream](const std::stop_token& stop) { send(restream, stop); }} {}
+
+  [[nodiscard]] std::chrono::nanoseconds longest() const { return std::chrono::nanoseconds{longest_.load()}; }
+  [[nodiscard]] std::uint64_t brought() const { return brought_; }
+
+ private:
+  void send(Restream& restream, const std::stop_token& stop) {
+    Image image{ImageSpec{.width = 320, .height = 240}};
+    auto next = std::chrono::steady_clock::now();
+    for (int i = 0; !stop.stop_requested(); ++i) {
+      for (int y = 0; y < 240; ++y)
+        for (std::uint8_t& byte : image.span().row(y)) byte = static_cast<std::uint8_t>(64 + (y + i) % 128);
+      const Stopwatch stopwatch;
+      restream.write(image.view(), i * 40ms, 40ms);
+      longest_ = std::max(longest_.load(), stopwatch.elapsed().count());
+      ++brought_;
+      next += 40ms;
+      std::this_thread::sleep_until(next);
+    }
+  }
+
+  std::atomic<std::int64_t> longest_{0};
+  std::atomic<std::uint64_t> brought_{0};
+  std::jthread thread_;
+};
+
+FFmpegOptions viewer() {
+  FFmpegOptions options;
+  options.threads = 1;
+  options.deadlines = {.connect = 10s, .first_frame = 10s, .stall = 3s};
+  options.reconnect = BackOff{.first = 100ms, .longest = 500ms};
+  return options;
+}
+
+constexpr BackOff soon{.first = 100ms, .longest = 300ms};
+
+void check_accounts(const Restream& restream, const Sender& sender) {
+  const std::uint64_t before = sender.brought();
+  const RecorderStats stats = restream.stats();
+  const std::uint64_t all = stats.written + stats.dropped + stats.late + stats.waiting;
+  CHECK(all + 1 >= before);
+  CHECK(all <= sender.brought() + 1);
+}
+
+}  // namespace
+
+TEST_CASE("An RTMP server receives what is sent on, and again after it was away", "[servers][restream]") {
+  if (!test::has_rtmp_server()) return;
+  test::RtmpServer server;
+  server.kill();
+  Restream restream{server.url("seen"), {.keyframe_interval = 1s, .timeout = 2s, .reconnect = soon}};
+  const Sender sender{restream};
+  CHECK(eventually([&] { return restream.stats().failures > 1; }));
+  CHECK_FALSE(restream.is_connected());
+  CHECK(restream.stats().written == 0);
+  CHECK_THAT(restream.stats().last_error, ContainsSubstring("Connection refused"));
+  server.start();
+  CHECK(eventually([&] { return restream.is_connected(); }));
+  {
+    Watched watched{server.url("seen"), viewer()};
+    watched.play();
+    CHECK(eventually([&] { return watched.played() > 30; }, 30s));
+    CHECK(watched.player.info()->width == 320);
+    CHECK(watched.player.info()->codec == "h264");
+  }
+  server.kill();
+  CHECK(eventually([&] { return !restream.is_connected(); }));
+  server.start();
+  CHECK(eventually([&] { return restream.is_connected(); }));
+  CHECK(eventually([&] { return restream.stats().files >= 2; }));
+  {
+    Watched watched{server.url("seen"), viewer()};
+    watched.play();
+    CHECK(eventually([&] { return watched.played() > 30; }, 30s));
+  }
+  check_accounts(restream, sender);
+  CHECK(sender.longest() < 200ms);
+}
+
+TEST_CASE("A server that is frozen keeps nobody waiting", "[servers][restream]") {
+  if (!test::has_rtmp_server()) return;
+  test::RtmpServer server;
+  Restream restream{
+      server.url("frozen"),
+      {.encoder_options = {{"b", "20M"}, {"minrate", "20M"}, {"maxrate", "20M"}, {"bufsize", "1M"}, {"nal-hrd", "cbr"}},
+       .timeout = 1s,
+       .reconnect = soon}};
+  Stopwatch closing;
+  {
+    const Sender sender{restream};
+    CHECK(eventually([&] { return restream.stats().written > 25; }));
+    server.nginx().signal(SIGSTOP);
+    CHECK(eventually([&] { return restream.stats().failures > 0 && restream.stats().dropped > 5; }, 20s));
+    CHECK_THAT(restream.stats().last_error, ContainsSubstring("no answer in time"));
+    check_accounts(restream, sender);
+    CHECK(sender.longest() < 200ms);
+    closing = Stopwatch{};
+  }
+  restream.close();
+  CHECK(closing.elapsed() < 1500ms);
+  server.nginx().signal(SIGCONT);
+}
+
+TEST_CASE("HLS in a folder is played through a web server", "[servers][restream]") {
+  if (!test::has_rtmp_server()) return;
+  const test::RtmpServer server;
+  Restream restream{
+      server.hls_file("ours"),
+      {.container_options = {{"hls_time", "1"}, {"hls_flags", "delete_segments"}}, .keyframe_interval = 1s}};
+  const Sender sender{restream};
+  REQUIRE(eventually([&] { return std::filesystem::exists(server.hls_file("ours")); }));
+  Watched watched{server.hls_url("ours"), viewer()};
+  watched.play();
+  CHECK(eventually([&] { return watched.played() > 50; }, 30s));
+  CHECK(restream.stats().failures == 0);
+  CHECK(restream.stats().dropped == 0);
+}
+
+TEST_CASE("RTSP, SRT and UDP receivers get the stream", "[servers][restream]") {
+  const test::TemporaryFolder folder;
+  for (const std::string scheme : {"rtsp", "srt", "udp"}) {
+    CAPTURE(scheme);
+    const std::string port = std::to_string(test::free_port());
+    const std::string url = scheme + "://127.0.0.1:" + port + (scheme == "rtsp" ? "/live" : "");
+    const std::string out = folder / (scheme + ".mkv");
+    std::vector<std::string> command{"ffmpeg", "-nostdin", "-v", "error", "-analyzeduration", "1000000"};
+    if (scheme == "rtsp") command.insert(command.end(), {"-rtsp_flags", "listen"});
+    command.insert(command.end(),
+                   {"-i", scheme == "srt" ? url + "?mode=listener" : url, "-frames:v", "40", "-c", "copy", out});
+    Child receiver{command};
+    Restream restream{url, {.keyframe_interval = 500ms, .timeout = 2s, .reconnect = soon}};
+    const Sender sender{restream};
+    const bool ended = eventually([&] { return !receiver.runs(); }, 30s);
+    CHECK(ended);
+    if (ended) CHECK(FFmpegProducer{}.get_info(out).codec == "h264");
+    check_accounts(restream, sender);
+    CHECK(sender.longest() < 200ms);
+  }
+}
+
+TEST_CASE("A pipe's reader that goes away is a failure like any other", "[servers][restream]") {
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  {
+    Restream restream{"pipe:" + std::to_string(ends[1]), {.container = "mpegts", .reconnect = soon}};
+    const Sender sender{restream};
+    char bytes[4096];
+    std::size_t read = 0;
+    for (int i = 0; i < 20; ++i) {
+      const ssize_t got = ::read(ends[0], bytes, sizeof bytes);
+      REQUIRE(got > 0);
+      if (read == 0) CHECK(bytes[0] == 0x47);  // MPEG-TS
+      read += static_cast<std::size_t>(got);
+    }
+    ::close(ends[0]);
+    CHECK(eventually([&] { return restream.stats().failures > 0; }));
+    CHECK_THAT(restream.stats().last_error, ContainsSubstring("Broken pipe"));
+  }
+  ::close(ends[1]);
+}
+
+TEST_CASE("A stream that cannot be is an error at once; one that is given up is told", "[servers][restream]") {
+  const auto reason = [](const std::string& url, RestreamOptions options = {}) {
+    return std::string{error_of([&] { Restream{url, std::move(options)}; }).what()};
+  };
+  CHECK_THAT(reason("rtmp://127.0.0.1/live", {.encoder = "none"}), ContainsSubstring("RestreamOptions::encoder"));
+  CHECK_THAT(reason("pipe:1"), ContainsSubstring("RestreamOptions::container"));
+  CHECK_THAT(reason("/nowhere/live.m3u8"), ContainsSubstring("no folder"));
+  CHECK_THAT(reason("rtmp://user:secret@127.0.0.1/live", {.encoder_options = {{"no", "1"}}}),
+             !ContainsSubstring("secret"));
+
+  const std::string url = "rtmp://user:secret@127.0.0.1:" + std::to_string(test::free_port()) + "/live/a";
+  Restream restream{url, {.reconnect = NoReconnect{}}};
+  const Image image{ImageSpec{.width = 64, .height = 64}};
+  const Error error = error_of([&] {
+    for (int i = 0; i < 1000; ++i) {
+      restream.write(image.view(), i * 40ms, 40ms);
+      std::this_thread::sleep_for(5ms);
+    }
+  });
+  CHECK_THAT(error.what(), ContainsSubstring("Connection refused") && ContainsSubstring("rtmp://***@127.0.0.1"));
+  CHECK_THAT(restream.stats().last_error, !ContainsSubstring("secret"));
+}
