@@ -4,6 +4,7 @@
 #include "support/error_of.hpp"
 #include "support/fault_row.hpp"
 #include "support/files.hpp"
+#include "support/full_disk.hpp"
 #include "support/random.hpp"
 #include "support/sanitizers.hpp"
 
@@ -14,6 +15,9 @@
 #include <filesystem>
 #include <string>
 #include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace si = stream_infer;
 namespace test = stream_infer::test;
@@ -150,15 +154,64 @@ TEST_CASE("Of a journal that is cut off anywhere, what comes before is taken ove
                " of 300 records are taken over, and it goes on");
 }
 
+TEST_CASE("A journal that a program has stays its own, whoever else looks at it", "[exporter][journal]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "journal";
+  Journal journal{path};
+  journal.write({}, records(0, 5));
+  CHECK_THAT(test::error_of([&] { Journal{path}; }).what(), ContainsSubstring("is in use"));
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    try {
+      Journal{path}.write({}, records(5, 10));
+    } catch (const si::StoreError&) {
+      ::_exit(7);
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 7);
+  CHECK(indices_in(journal).size() == 5);
+}
+
+TEST_CASE("A damaged journal that cannot be taken over for want of room waits until there is some",
+          "[exporter][journal]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "journal";
+  { Journal{path}.write({}, records(0, 1000)); }
+  test::Bytes bytes = test::read_file(path);
+  bytes[bytes.size() / 2] ^= 1U;
+  test::write_file(path, bytes);
+  for (const rlim_t room : {1, 4096, 20'000, 40'000}) {
+    const test::FullDisk full{room};
+    CAPTURE(room, test::error_of([&] { Journal{path}; }).what());
+    CHECK(test::read_file(path) == bytes);
+  }
+  Journal journal{path};
+  CHECK(test::read_file(journal.damaged()) == bytes);
+  CHECK(indices_in(journal).size() > 900);
+}
+
+TEST_CASE("A journal that is deleted while it is open says so", "[exporter][journal]") {
+  const test::TemporaryFolder folder;
+  Journal journal{folder / "journal"};
+  journal.write({}, records(0, 5));
+  std::filesystem::remove(folder / "journal");
+  CHECK_THAT(test::error_of([&] { journal.write({}, records(5, 6)); }).what(), ContainsSubstring("moved or deleted"));
+}
+
 TEST_CASE("A bit that has changed is found, and what is not damaged taken over", "[exporter][journal]") {
   const test::TemporaryFolder folder;
   const std::string whole = folder / "whole";
   { Journal{whole}.write({}, records(0, 300)); }
   const test::Bytes bytes = test::read_file(whole);
-  test::for_random_cases(test::is_sanitized ? 10 : 60, [&](test::Random& random) {
+  test::for_random_cases(test::is_sanitized ? 10 : 100, [&](test::Random& random) {
     const test::TemporaryFolder other;
     test::Bytes flipped = bytes;
-    const auto at = static_cast<std::size_t>(random.between(100, static_cast<int>(bytes.size()) - 1));
+    const auto at = static_cast<std::size_t>(random.between(0, static_cast<int>(bytes.size()) - 1));
     CAPTURE(at);
     flipped[at] ^= static_cast<std::uint8_t>(1 << random.between(0, 7));
     Journal journal{other.file("journal", flipped)};

@@ -94,7 +94,9 @@ TEST_CASE("A value that JSON cannot hold is an error that names the algorithm an
              ContainsSubstring("value/1 is infinite"));
   CHECK_THAT(refused(std::map<std::string, std::optional<double>>{{"a", std::nan("")}}),
              ContainsSubstring("value/a is infinite, not a number"));
-  CHECK_THAT(refused(std::string{"\xff\xfe"}), ContainsSubstring("UTF-8"));
+  CHECK_THAT(refused(std::string{"\xff\xfe"}), ContainsSubstring("value is text that is not UTF-8"));
+  CHECK_THAT(refused(std::map<std::string, std::map<std::string, int>>{{"a", {{"\xff", 1}}}}),
+             ContainsSubstring("value/a is text that is not UTF-8"));
   CHECK_THAT(refused(user::Box{1, 2, "\xc3"}), ContainsSubstring("value/label is text that is not UTF-8"));
 }
 

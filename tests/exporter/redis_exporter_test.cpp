@@ -146,6 +146,21 @@ TEST_CASE("A stream keeps about as many entries as it may", "[exporter][redis]")
   CHECK(std::stoi(server.ask({"XLEN", "all"}).front()) < 1300);
 }
 
+TEST_CASE("A repeat of what a short stream has let go adds nothing", "[exporter][redis]") {
+  if (!test::has_redis_server()) return;
+  const test::RedisServer server;
+  si::RedisOptions bounded = options(server);
+  bounded.form = si::RedisStreams{.max_len = 100};
+  si::RedisExporter exporter{bounded};
+  exporter.write(records(0, 500));
+  const std::string last = server.ask({"XREVRANGE", stream, "+", "-", "COUNT", "1"}).front();
+  const std::string length = server.ask({"XLEN", stream}).front();
+  exporter.write(records(0, 500));
+  CHECK(server.ask({"XREVRANGE", stream, "+", "-", "COUNT", "1"}).front() == last);
+  CHECK(server.ask({"XLEN", stream}).front() == length);
+  CHECK(server.ask({"DBSIZE"}).front() == "1");
+}
+
 TEST_CASE("Records are members of a sorted set, by time", "[exporter][redis]") {
   if (!test::has_redis_server()) return;
   const test::RedisServer server;
@@ -250,6 +265,16 @@ TEST_CASE("A key that holds something else, or may not be written, is said", "[e
   limited.form = si::RedisStreams{.key = "mine:{algorithm}"};
   si::RedisExporter{limited}.collect(record(1));
   CHECK(server.ask({"XLEN", "mine:count"}) == Words{"1"});
+}
+
+TEST_CASE("A server that knows no passwords does not have ours said", "[exporter][redis]") {
+  if (!test::has_redis_server()) return;
+  const test::RedisServer server{{"--rename-command", "AUTH", ""}};
+  si::RedisOptions with = options(server);
+  with.password = si::Secret{"hunter2secret"};
+  const std::string said = error_of([&] { si::RedisExporter{with}; }).what();
+  CHECK_THAT(said, ContainsSubstring("unknown command"));
+  CHECK_THAT(said, !ContainsSubstring("hunter2"));
 }
 
 TEST_CASE("Wrong options are errors at once, and say which", "[exporter][redis]") {

@@ -288,6 +288,57 @@ TEST_CASE("While the journal's disk is full the store is given what waits in mem
       "no lane waits; 50 of 50 delivered without the journal, 50 kept in memory until the disk had room, in order");
 }
 
+TEST_CASE("Once the disk has room, the journal gets what waits, also while a slow store takes records",
+          "[exporter][reliable]") {
+  const test::TemporaryFolder folder;
+  Store store;
+  store.state->on_write = [&](auto) { std::this_thread::sleep_for(10ms); };
+  auto exporter = si::reliable(store, {.journal = folder / "journal", .batch = 10, .end_within = 0s});
+  {
+    const test::FullDisk full{1};
+    for (std::uint64_t i = 0; i < 5000; ++i) exporter.collect(record(i));
+    CHECK(test::eventually([&] { return exporter.stats().failures > 1; }));
+    CHECK(exporter.stats().unwritten > 3000);
+  }
+  CHECK(test::eventually([&] { return exporter.stats().unwritten == 0; }, 2500ms));
+  CHECK(exporter.stats().waiting > 0);
+}
+
+TEST_CASE("What neither the journal nor the store took until the end is told", "[exporter][reliable]") {
+  const test::TemporaryFolder folder;
+  Store store;
+  store.state->on_write = [&](auto) { throw refusal(Kind::retry); };
+  std::string last;
+  {
+    auto exporter = si::reliable(store, {.journal = folder / "journal",
+                                         .retry = at_once,
+                                         .end_within = 10ms,
+                                         .on_failure = [&](const si::Error& error) { last = error.what(); }});
+    const test::FullDisk full{1};
+    for (std::uint64_t i = 0; i < 20; ++i) exporter.collect(record(i));
+    const auto ending = std::move(exporter);
+  }
+  CHECK_THAT(last, ContainsSubstring("20 records are lost"));
+}
+
+TEST_CASE("That the journal was damaged is told", "[exporter][reliable]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("journal", test::Bytes(5000, 0xff));
+  std::mutex mutex;
+  std::vector<std::string> told;
+  Store store;
+  {
+    const auto exporter = si::reliable(store, {.journal = path, .on_failure = [&](const si::Error& error) {
+                                                 const std::lock_guard lock{mutex};
+                                                 told.emplace_back(error.what());
+                                               }});
+    CHECK_THAT(exporter.stats().last_error, ContainsSubstring("the journal was damaged"));
+    CHECK(exporter.stats().failures == 1);
+  }
+  REQUIRE(told.size() == 1);
+  CHECK_THAT(told.front(), ContainsSubstring("0 records were taken over"));
+}
+
 TEST_CASE("What is dropped while the disk is full, or more waits than memory has, is the oldest",
           "[exporter][reliable]") {
   const test::TemporaryFolder folder;

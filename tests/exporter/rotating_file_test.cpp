@@ -100,6 +100,24 @@ TEST_CASE("A file that has become old is put aside when there is more to write",
   CHECK(text_of(folder / "a") == "2\n");
 }
 
+TEST_CASE("A file that somebody deletes or moves is begun anew", "[exporter][file]") {
+  for (const std::uint64_t bytes : {0, 4}) {
+    const test::TemporaryFolder folder;
+    const std::string path = folder / "a.txt";
+    RotatingFile file{path, {.bytes = bytes}, "h\n"};
+    file.append("1\n");
+    std::filesystem::remove(path);
+    file.append("2\n");
+    CHECK(text_of(path) == "h\n2\n");
+    std::filesystem::rename(path, folder / "b.txt");
+    file.append("3\n");
+    if (bytes == 0)
+      CHECK(text_of(folder / "b.txt") == "h\n2\n3\n");  // as it is with logs that are put aside
+    else
+      CHECK(text_of(path) == "h\n3\n");
+  }
+}
+
 TEST_CASE("On a full disk no part of a line stays behind, and writing goes on when there is room", "[exporter][file]") {
   test::FaultRow row{52, "a disk that is full in the midst of a line", "stated policy, Clean"};
   const test::TemporaryFolder folder;

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <utility>
@@ -126,13 +127,29 @@ TEST_CASE("What cannot be a store is an error at once", "[exporter][sqlite]") {
   };
   CHECK_THAT(reason(folder / "no/results.db"), ContainsSubstring("unable to open"));
   CHECK_THAT(reason(folder.file("text.db", test::Bytes(5000, 'x'))), ContainsSubstring("not a database"));
-  CHECK_THAT(reason(folder / "a.db", "results; --"), ContainsSubstring("SqliteOptions::table"));
-  CHECK_THAT(reason(folder / "a.db", ""), ContainsSubstring("SqliteOptions::table"));
+  for (const char* const name : {"results; --", "", "1st"})
+    CHECK_THAT(error_of([&] {
+                 si::SqliteExporter{folder / "a.db", {.table = name}};
+               }).what(),
+               ContainsSubstring("SqliteOptions::table"));
   {
     si::detail::SqliteDatabase other{folder / "other.db"};
     other.run("CREATE TABLE results (name TEXT)");
+    other.run(
+        "CREATE TABLE more (key TEXT PRIMARY KEY, source, began_at_ns, epoch, algorithm, frame_index, time_ns, value, "
+        "camera TEXT NOT NULL)");
   }
+  CHECK_THAT(reason(folder / "other.db", "more"), ContainsSubstring("SqliteOptions::table 'more' has other columns"));
   CHECK_THAT(reason(folder / "other.db"), ContainsSubstring("SqliteOptions::table 'results' has other columns"));
+}
+
+TEST_CASE("A database that is deleted while it is open is an error, not a success", "[exporter][sqlite]") {
+  const test::TemporaryFolder folder;
+  si::SqliteExporter exporter{folder / "results.db"};
+  exporter.collect(si::Record<int>{.algo = si::Name{"a"}, .value = 1});
+  std::filesystem::remove(folder / "results.db");
+  CHECK_THAT(error_of([&] { exporter.collect(si::Record<int>{.algo = si::Name{"a"}, .value = 1}); }).what(),
+             ContainsSubstring("moved or deleted"));
 }
 
 TEST_CASE("What was not written whole is not written at all", "[exporter][sqlite]") {

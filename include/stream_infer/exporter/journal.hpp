@@ -6,6 +6,7 @@
 #include "stream_infer/exporter/stored_record.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include <sqlite3.h>
+#include <unistd.h>
 
 namespace stream_infer::detail {
 
@@ -38,11 +40,11 @@ class Journal {
   /// Opens what is there, or begins a new one. One that is damaged is put aside as `PATH.damaged`, and what can be read of
   /// it is taken over. \throws StoreError  also if it is no journal, but something else
   explicit Journal(const std::string& path) {
-    if (is_text(path)) throw foreign(path);
     const std::string recovered = path + ".recovered";
-    if (std::filesystem::exists(recovered)) put_in_place(path, recovered);  // a program ended meanwhile
+    if (exists(recovered)) put_in_place(path, recovered);  // a program ended meanwhile
     if (open(path)) return;
     close();
+    if (is_text(path)) throw foreign(path);  // to look before would take our lock off it where somebody here has it
     write_salvaged(path, recovered);
     put_in_place(path, recovered);
     if (!open(path)) throw damaged(path);
@@ -144,6 +146,11 @@ class Journal {
     close();
     try {
       database_.reset(new SqliteDatabase{path, SqliteDatabase::Use::alone});
+      if (!database_->is_writable()) {
+        if (::access(path.c_str(), W_OK) == 0) return false;
+        throw StoreError{StoreError::Kind::retry, std::error_code{errno, std::generic_category()}, path,
+                         "ReliableOptions::journal cannot be written"};
+      }
       if (has_other_tables()) throw foreign(path);
       database_->run(
           "CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY, source TEXT NOT NULL, began_at_ns "
@@ -156,7 +163,6 @@ class Journal {
       select_ = database_->prepare(std::string{columns} + " WHERE id > ?1 ORDER BY id LIMIT ?2");
       delete_ = database_->prepare("DELETE FROM journal WHERE id BETWEEN ?1 AND ?2");
       const SqliteStatement all = database_->prepare(std::string{columns} + " ORDER BY id");
-      const Rewind rewind{*all};
       bytes_ = size_ = 0;
       last_id_ = 0;
       while (database_->next_row(*all)) {
@@ -169,6 +175,10 @@ class Journal {
       return true;
     } catch (const SqliteDamage&) {
       return false;
+    } catch (const StoreError& error) {
+      if (error.code() == std::make_error_code(std::errc::invalid_argument))
+        return false;  // what it says makes no sense
+      throw;
     }
   }
 
@@ -181,11 +191,13 @@ class Journal {
 
   /// Makes a journal of what can be read of a damaged one. It gets its name once it is whole.
   void write_salvaged(const std::string& path, const std::string& recovered) {
-    const std::vector<StoredRecord> found = salvaged(path);
     const std::string part = path + ".part";
-    for (const char* const file : {"", "-wal", "-shm"}) std::filesystem::remove(part + file);
+    std::error_code ignored;
+    for (const char* const file : {"", "-wal", "-shm"}) std::filesystem::remove(part + file, ignored);
+    const std::vector<StoredRecord> found = salvaged(path);
     if (!open(part)) throw damaged(part);
     write({}, found);
+    database_->run("PRAGMA journal_mode=DELETE");  // all of it is in the one file that gets the name, or it throws
     close();
     rename(part, recovered);
   }
@@ -193,11 +205,15 @@ class Journal {
   /// The damaged one gives way to what was salvaged of it.
   void put_in_place(const std::string& path, const std::string& recovered) {
     damaged_ = path + ".damaged";
-    for (int i = 2; std::filesystem::exists(damaged_) || std::filesystem::exists(damaged_ + "-wal"); ++i)
+    for (int i = 2; exists(damaged_) || exists(damaged_ + "-wal"); ++i)
       damaged_ = path + ".damaged" + std::to_string(i);
     for (const char* const file : {"-wal", ""})
-      if (std::filesystem::exists(path + file)) rename(path + file, damaged_ + file);
+      if (exists(path + file)) rename(path + file, damaged_ + file);
     rename(recovered, path);
+  }
+  [[nodiscard]] static bool exists(const std::string& path) {
+    std::error_code ignored;
+    return std::filesystem::exists(path, ignored);
   }
   static void rename(const std::string& from, const std::string& to) {
     std::error_code error;
@@ -212,12 +228,14 @@ class Journal {
       try {
         SqliteDatabase from{path, SqliteDatabase::Use::damaged};
         const SqliteStatement all = from.prepare(std::string{columns} + order);
-        const Rewind rewind{*all};
         while (from.next_row(*all)) {
           Entry entry = entry_of(*all);
           if (is_intact(entry, *all)) found.emplace(entry.id, std::move(entry.record));
         }
-      } catch (const StoreError&) {  // that is as far as it goes
+      } catch (const StoreError& error) {  // that is as far as it goes, unless it is for another reason
+        for (const std::errc passing : {std::errc::no_space_on_device, std::errc::not_enough_memory,
+                                        std::errc::no_such_file_or_directory, std::errc::device_or_resource_busy})
+          if (error.code() == std::make_error_code(passing)) throw;
       }
     }
     std::vector<StoredRecord> records;

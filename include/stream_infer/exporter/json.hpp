@@ -80,7 +80,7 @@ template <class Is>
   if (!json.is_structured()) return is(json) ? place : std::string{};
   for (const auto& item : json.items())
     if (std::string found = place_in(item.value(), is, place + '/' + item.key()); !found.empty()) return found;
-  return {};
+  return is(json) ? place : std::string{};  // one of its keys
 }
 
 /// A text as JSON has it, in quotes. What is no UTF-8 in it is replaced.

@@ -124,18 +124,20 @@ class RedisExporter : public detail::CollectsOneByOne<RedisExporter> {
     else if (has_password)
       connection_->add({"AUTH", options_.user, options_.password.reveal()});
     connection_->add({"PING"});
-    connection_->add({"SELECT", std::to_string(options_.database)});
+    if (options_.database != 0) connection_->add({"SELECT", std::to_string(options_.database)});
     const std::vector<detail::RedisReply> replies = connection_->exchange(options_.timeout);
     for (std::size_t i = 0; i < replies.size(); ++i)
       if (replies[i]->type == REDIS_REPLY_ERROR)
-        refused(detail::redis_text(*replies[i]),
-                i + 1 == replies.size() ? "RedisOptions::database" : "RedisOptions::user or ::password");
+        refused(detail::redis_text(*replies[i]), options_.database != 0 && i + 1 == replies.size()
+                                                     ? "RedisOptions::database"
+                                                     : "RedisOptions::user or ::password");
   }
 
   /// What is said while connecting: wrong options, or a server that is not ready.
   [[noreturn]] void refused(std::string_view why, std::string_view setting) const {
-    for (const std::string_view passing : {"LOADING", "BUSY", "MASTERDOWN", "ERR max number of clients"})
+    for (const std::string_view passing : {"LOADING", "BUSY", "MASTERDOWN", "MISCONF", "ERR max number of clients"})
       if (why.starts_with(passing)) fail(why);
+    why = why.substr(0, why.find(", with args"));  // what follows is what it was sent: the password
     throw StoreError{StoreError::Kind::retry, make_error_code(Errc::invalid_argument), address_,
                      std::string{setting} + ": " + std::string{why}};
   }
@@ -186,12 +188,15 @@ class RedisExporter : public detail::CollectsOneByOne<RedisExporter> {
     if (!late.empty()) send_late(form, late);
   }
 
-  /// Those whose ids are not above the stream's last one: it has them already, or they are older than what it has.
+  /// Those whose ids are not above the stream's last one: it has them already, or they are older than what it has. One that
+  /// is older than all of a stream that is as long as it may be would be the first to go, or is gone already.
   void send_late(const RedisStreams& form, const std::vector<const StoredRecord*>& records) {
     static constexpr std::string_view script =
         "local there = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1] "
         "if there then for i = 1, #there[2], 2 do "
         "if there[2][i] == 'key' and there[2][i + 1] == ARGV[2] then return 0 end end end "
+        "if ARGV[3] ~= '' and redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[3]) "
+        "and not redis.call('XRANGE', KEYS[1], '-', ARGV[1], 'COUNT', 1)[1] then return 0 end "
         "if not redis.call('SET', KEYS[2], '1', 'NX', 'EX', 604800) then return 0 end "
         "local add = {'XADD', KEYS[1]} "
         "if ARGV[3] ~= '' then for _, word in ipairs({'MAXLEN', '~', ARGV[3]}) do add[#add + 1] = word end end "

@@ -82,9 +82,7 @@ class ReliableWork {
       : store_{std::forward<Store>(store)}, options_{checked(std::move(options))}, journal_{options_.journal} {
     stats_.collected = backlog_ = journal_.size();
     journal_bytes_ = journal_.bytes();
-    if (!journal_.damaged().empty())
-      stats_.last_error = "the journal was damaged: it is kept as " + journal_.damaged() + ", and " +
-                          std::to_string(journal_.size()) + " records were taken over";
+    if (!journal_.damaged().empty()) note(damage());
     writer_ = std::thread{[this] { keep_journal(); }};
     try {
       sender_ = std::thread{[this] { deliver(); }};
@@ -148,7 +146,8 @@ class ReliableWork {
   };
 
   static constexpr MediaTime longest_flush{86'400'000'000'000'000};
-  static constexpr std::chrono::milliseconds journal_pause{100};
+  static constexpr std::chrono::milliseconds shortest_pause{100},
+      longest_pause{1000};                                // until the journal is tried again
   static constexpr std::size_t most_ready = 32'000'000;   // bytes; what is more is read from the journal again
   static constexpr std::size_t most_sending = 8'000'000;  // bytes of a batch, about
 
@@ -158,7 +157,8 @@ class ReliableWork {
           Errc::invalid_argument, "export", {}, "ReliableOptions::journal is empty: it takes the path of a file"};
     if (options.batch == 0) throw Error{Errc::invalid_argument, "export", {}, "ReliableOptions::batch is 0"};
     const std::string folder = std::filesystem::path{options.dead_letters}.parent_path().string();
-    if (!folder.empty() && !std::filesystem::is_directory(folder))
+    std::error_code ignored;
+    if (!folder.empty() && !std::filesystem::is_directory(folder, ignored))
       throw Error{Errc::invalid_argument, "export", options.dead_letters,
                   "ReliableOptions::dead_letters is in a folder that is not there"};
     if (options.dead_letters.empty()) options.dead_letters = options.journal + ".dead.jsonl";
@@ -167,13 +167,24 @@ class ReliableWork {
 
   static bool is_written(const Batch& batch) { return !batch.ids.empty(); }
 
+  /// What was wrong when the journal was opened.
+  [[nodiscard]] Error damage() const {
+    return {std::make_error_code(std::errc::io_error), "export", options_.journal,
+            "the journal was damaged: it is kept as " + journal_.damaged() + ", and " +
+                std::to_string(journal_.size()) + " records were taken over"};
+  }
+
   /// With no mutex held.
   void failed(const Error& error) {
-    {
-      const std::lock_guard lock{mutex_};
-      ++stats_.failures;
-      stats_.last_error = error.what();
-    }
+    note(error);
+    tell(error);
+  }
+  void note(const Error& error) {
+    const std::lock_guard lock{mutex_};
+    ++stats_.failures;
+    stats_.last_error = error.what();
+  }
+  void tell(const Error& error) {
     if (!options_.on_failure) return;
     const std::lock_guard lock{telling_mutex_};
     options_.on_failure(error);
@@ -225,6 +236,8 @@ class ReliableWork {
   // The writer's thread.
 
   void keep_journal() {
+    if (!journal_.damaged().empty()) tell(damage());
+    std::chrono::milliseconds pause = shortest_pause;
     std::unique_lock lock{mutex_};
     for (;;) {
       writer_waits_ = true;
@@ -243,10 +256,30 @@ class ReliableWork {
       journal_is_busy_ = false;
       journal_fails_ = !done;
       changed_.notify_all();
-      if (done) continue;
-      if (ends_) return;  // lost: neither the journal nor the store takes them
-      collected_.wait_for(lock, journal_pause, [this] { return ends_; });
+      if (done) {
+        pause = shortest_pause;
+        continue;
+      }
+      if (ends_) return lose_unwritten(lock);
+      journal_pauses_ = true;  // meanwhile the store may have what it does not take
+      collected_.wait_for(lock, pause, [this] { return ends_; });
+      journal_pauses_ = false;
+      pause = detail::min(2 * pause, longest_pause);
     }
+  }
+
+  /// At the end: neither the journal nor the store takes them.
+  void lose_unwritten(std::unique_lock<std::mutex>& lock) {
+    const std::size_t lost = queue_.size() + hand_.size();
+    stats_.dropped += lost;
+    queue_.clear();
+    hand_.clear();
+    const std::string why = stats_.last_error;
+    lock.unlock();
+    if (lost > 0)
+      failed(Error{std::make_error_code(std::errc::io_error), "export", options_.journal,
+                   std::to_string(lost) + " records are lost: neither the journal nor the store took them. " + why});
+    lock.lock();
   }
 
   /// Whether the sender has records that the journal has not; they come before those in hand.
@@ -266,8 +299,12 @@ class ReliableWork {
     }
     std::int64_t id = journal_.write(forgetting_, hand_);
     forgetting_.clear();
-    const std::lock_guard lock{mutex_};
-    for (; !hand_.empty(); hand_.pop_front(), ++id) {
+    std::unique_lock lock{mutex_};
+    for (std::size_t i = 1; !hand_.empty(); hand_.pop_front(), ++id, ++i) {
+      if (i % 1000 == 0) {  // somebody may be collecting
+        lock.unlock();
+        lock.lock();
+      }
       const std::size_t bytes = hand_.front().bytes();
       if (backlog_ == 0 && ready_bytes_ + bytes <= most_ready) {
         ready_.push_back({id, std::move(hand_.front())});
@@ -280,11 +317,8 @@ class ReliableWork {
       journal_bytes_ += bytes;
     }
     return true;
-  } catch (const Error& error) {
-    failed(error);
-    return false;
-  } catch (const std::exception& error) {
-    failed(Error{Errc::producer_failed, "export", options_.journal, error.what()});
+  } catch (...) {
+    failed(detail::current_error("export", options_.journal));
     return false;
   }
 
@@ -304,7 +338,10 @@ class ReliableWork {
   void load() {
     std::vector<Entry> entries = journal_.read(last_ready_, options_.batch, most_sending);
     const std::lock_guard lock{mutex_};
-    if (entries.empty()) backlog_ = 0;  // it has lost some
+    if (entries.empty()) {  // it has lost them
+      stats_.dropped += std::exchange(backlog_, 0);
+      changed_.notify_all();
+    }
     for (Entry& entry : entries) {
       ready_bytes_ += entry.record.bytes();
       last_ready_ = entry.id;
@@ -333,8 +370,7 @@ class ReliableWork {
         was_asked_for = error.retry_after().has_value();
         pause = pause_after(error, ++attempt, error.retry_after());
       } catch (...) {
-        const std::string why = message_of(std::current_exception());
-        pause = pause_after(Error{Errc::producer_failed, "export", {}, why}, ++attempt, {});
+        pause = pause_after(detail::current_error("export", {}), ++attempt, {});
       }
       lock.lock();
       store_is_busy_ = false;
@@ -348,9 +384,7 @@ class ReliableWork {
   }
 
   /// With mutex_ held.
-  [[nodiscard]] bool has_more() const {
-    return !ready_.empty() || backlog_ > 0 || (journal_fails_ && !journal_is_busy_ && !hand_.empty());
-  }
+  [[nodiscard]] bool has_more() const { return !ready_.empty() || backlog_ > 0 || (journal_pauses_ && !hand_.empty()); }
 
   /// Puts the next batch together, if there is none. Returns whether there is one then, for the store.
   bool take() {
@@ -377,7 +411,7 @@ class ReliableWork {
   }
   /// Where the disk is full, the store may take what the journal does not.
   bool take_unwritten() {
-    if (!journal_fails_ || journal_is_busy_) return false;
+    if (!journal_pauses_) return false;
     for (std::size_t bytes = 0; !hand_.empty() && sending_.records.size() < options_.batch && bytes < most_sending;
          hand_.pop_front()) {
       bytes += hand_.front().bytes();
@@ -482,7 +516,7 @@ class ReliableWork {
   std::vector<Range> forgotten_;
   Batch sending_;         // while the store is busy, the sender's
   std::size_t sent_ = 0;  // of those, how many are done with
-  bool writer_waits_ = false, journal_is_busy_ = false, journal_fails_ = false;
+  bool writer_waits_ = false, journal_is_busy_ = false, journal_fails_ = false, journal_pauses_ = false;
   bool store_is_busy_ = false, store_fails_ = false;
   bool ends_ = false, sender_ends_ = false, hurries_ = false;
   ReliableStats stats_;

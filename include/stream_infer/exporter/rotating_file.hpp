@@ -69,7 +69,7 @@ class RotatingFile {
 
   /// Appends lines, which end with '\n'. All of them are in the file when it returns, or none. \throws StoreError
   void append(std::string_view lines) {
-    if (!file_) open();
+    if (!file_ || is_deleted()) open();
     if (is_due(lines.size())) rotate();
     write(lines);
   }
@@ -100,6 +100,11 @@ class RotatingFile {
   } catch (...) {
     file_ = {};
     throw;
+  }
+
+  [[nodiscard]] bool is_deleted() const {
+    struct stat status {};
+    return ::fstat(file_.get(), &status) == 0 && status.st_nlink == 0;
   }
 
   void update_size() {
@@ -138,6 +143,7 @@ class RotatingFile {
         break;
       }
       if (errno == EEXIST) continue;
+      if (errno == ENOENT) break;  // somebody else has put it aside
       const int error = errno;
       const bool has_no_links = error == EPERM || error == ENOTSUP || error == ENOSYS;  // as FAT
       if (!has_no_links) fail(error, "cannot be put aside as " + aside.string());
@@ -167,7 +173,9 @@ class RotatingFile {
       if (now < 0 && errno == EINTR) continue;
       if (now <= 0) {
         const int error = now < 0 ? errno : ENOSPC;
-        if (written > 0 && ::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0)
+        const off_t end = ::lseek(file_.get(), 0, SEEK_CUR), begin = end - static_cast<off_t>(written);
+        const bool is_alone = begin == static_cast<off_t>(size_);  // else a line of somebody else's would be cut off
+        if (written > 0 && (!is_alone || ::ftruncate(file_.get(), begin) != 0))
           file_ = {};  // opened anew, the part of a line is closed
         fail(error, "cannot be written");
       }

@@ -45,7 +45,8 @@ class SqliteDatabase {
     if (code != SQLITE_OK) fail(code);
     sqlite3_busy_timeout(opened, use == Use::alone ? 200 : 5000);
     if (use == Use::damaged) {
-      run("PRAGMA writable_schema=ON");  // also what is shorter than it should be
+      run("PRAGMA locking_mode=EXCLUSIVE");  // then it needs no other file, also on a full disk
+      run("PRAGMA writable_schema=ON");      // also what is shorter than it should be
       return;
     }
     if (use == Use::alone) run("PRAGMA locking_mode=EXCLUSIVE");
@@ -94,6 +95,9 @@ class SqliteDatabase {
     return code == SQLITE_ROW;
   }
 
+  /// Whether it can be written.
+  [[nodiscard]] bool is_writable() const { return sqlite3_db_readonly(database_.get(), "main") == 0; }
+
   /// Whether it has no damage that can be found.
   [[nodiscard]] bool is_whole() {
     const SqliteStatement check = prepare("PRAGMA quick_check(1)");
@@ -105,6 +109,11 @@ class SqliteDatabase {
   /// All that `write()` does, or nothing of it.
   template <class Write>
   void transaction(Write write) {
+    int has_moved = 0;
+    if (sqlite3_file_control(database_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &has_moved) == SQLITE_OK &&
+        has_moved != 0)
+      throw StoreError{StoreError::Kind::retry, std::make_error_code(std::errc::no_such_file_or_directory), path_,
+                       "the file has been moved or deleted while it was open: start the program again"};
     run("BEGIN IMMEDIATE");
     try {
       write();
@@ -143,7 +152,17 @@ class SqliteDatabase {
     if (kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB) throw SqliteDamage{path_, "SQLite: " + why};
     throw StoreError{
         kind == SQLITE_TOOBIG || kind == SQLITE_CONSTRAINT ? StoreError::Kind::poison : StoreError::Kind::retry,
-        std::make_error_code(std::errc::io_error), path_, "SQLite: " + why};
+        std::make_error_code(condition_of(kind)), path_, "SQLite: " + why};
+  }
+
+  [[nodiscard]] static std::errc condition_of(int kind) {
+    switch (kind) {
+      case SQLITE_FULL: return std::errc::no_space_on_device;
+      case SQLITE_NOMEM: return std::errc::not_enough_memory;
+      case SQLITE_ERROR: return std::errc::invalid_argument;
+      case SQLITE_CANTOPEN: return std::errc::no_such_file_or_directory;
+      default: return std::errc::io_error;
+    }
   }
 
   std::string path_;

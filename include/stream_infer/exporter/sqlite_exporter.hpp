@@ -3,6 +3,7 @@
 #include "stream_infer/core/error.hpp"
 #include "stream_infer/exporter/record_store.hpp"
 #include "stream_infer/exporter/sqlite_database.hpp"
+#include "stream_infer/exporter/store_settings.hpp"
 #include "stream_infer/exporter/stored_record.hpp"
 
 #include <cstdint>
@@ -35,11 +36,7 @@ class SqliteExporter : public detail::CollectsOneByOne<SqliteExporter> {
   /// \throws StoreError  if it cannot be opened, or is no database, or has a table of that name with other columns
   explicit SqliteExporter(const std::string& path, const SqliteOptions& options = {}) : database_{path} {
     const std::string& table = options.table;
-    const bool is_name = !table.empty() && table.find_first_not_of(
-                                               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0"
-                                               "123456789_") == std::string::npos;
-    if (!is_name)
-      throw Error{Errc::invalid_argument, "export", path, "SqliteOptions::table '" + table + "' is not a table's name"};
+    detail::check_name("SqliteOptions::table", table);
     database_.run(
         "CREATE TABLE IF NOT EXISTS \"" + table +
         "\" (key TEXT PRIMARY KEY, source TEXT NOT NULL, began_at_ns INTEGER NOT NULL, epoch INTEGER NOT NULL, "
@@ -77,11 +74,15 @@ class SqliteExporter : public detail::CollectsOneByOne<SqliteExporter> {
   void sync() { database_.sync(); }
 
  private:
+  /// Whether it has ours, and no others that want a value.
   [[nodiscard]] bool has_columns(const std::string& table) {
     const detail::SqliteStatement count = database_.prepare(
-        "SELECT count(*) FROM pragma_table_info('" + table +
-        "') WHERE name IN ('key', 'source', 'began_at_ns', 'epoch', 'algorithm', 'frame_index', 'time_ns', 'value')");
-    return database_.next_row(*count) && sqlite3_column_int(count.get(), 0) == 8;
+        "SELECT sum(is_ours), sum(NOT is_ours AND \"notnull\" AND dflt_value IS NULL) FROM (SELECT *, name IN ('key', "
+        "'source', 'began_at_ns', 'epoch', 'algorithm', 'frame_index', 'time_ns', 'value') AS is_ours FROM "
+        "pragma_table_info('" +
+        table + "'))");
+    return database_.next_row(*count) && sqlite3_column_int(count.get(), 0) == 8 &&
+           sqlite3_column_int(count.get(), 1) == 0;
   }
 
   detail::SqliteDatabase database_;
