@@ -3,6 +3,7 @@
 #include "stream_infer/ffmpeg/restream.hpp"
 
 #include "servers/servers.hpp"
+#include "stream_infer/ffmpeg/clips.hpp"
 #include "support/catch.hpp"
 #include "support/child.hpp"
 #include "support/error_of.hpp"
@@ -15,9 +16,12 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -220,4 +224,52 @@ TEST_CASE("A stream that cannot be is an error at once; one that is given up is 
   });
   CHECK_THAT(error.what(), ContainsSubstring("Connection refused") && ContainsSubstring("rtmp://***@127.0.0.1"));
   CHECK_THAT(restream.stats().last_error, !ContainsSubstring("secret"));
+}
+
+TEST_CASE("Clips of a live source that is lost and found again", "[servers][restream]") {
+  if (!test::has_rtmp_server()) return;
+  const test::TemporaryFolder folder;
+  test::RtmpServer server;
+  std::mutex mutex;
+  std::vector<Clip> saved;
+  Clips clips{{.folder = folder / "", .before = 1s, .after = 1s, .on_clip = [&](const Clip& clip) {
+                 const std::lock_guard lock{mutex};
+                 saved.push_back(clip);
+               }}};
+  const auto count = [&] {
+    const std::lock_guard lock{mutex};
+    return saved.size();
+  };
+  FFmpegOptions options = viewer();
+  options.tap = clips.tap();
+  std::optional<Child> publisher{server.publisher("live")};
+  Watched watched{server.url("live"), options};
+  watched.play();
+  REQUIRE(eventually([&] { return watched.played() > 75; }, 30s));
+  clips.save(watched.player.current_time(), "whole");
+  CHECK(eventually([&] { return count() == 1; }));
+  clips.save(watched.player.current_time(), "lost");
+  publisher.reset();
+  server.kill();
+  CHECK(eventually([&] { return count() == 2; }));
+  server.start();
+  publisher.emplace(server.publisher("live"));
+  REQUIRE(eventually([&] { return watched.epoch() > 0; }, 30s));
+  const std::size_t played = watched.played();
+  REQUIRE(eventually([&] { return watched.played() > played + 75; }, 30s));
+  const MediaTime event = watched.player.current_time();
+  clips.save(event, "found");
+  CHECK(eventually([&] { return count() == 3; }));
+  CHECK(watched.stop() < test::soon);
+  REQUIRE(saved.size() == 3);
+  CHECK(saved[0].end - saved[0].begin >= 2s);
+  CHECK(saved[1].end - saved[1].begin >= 900ms);
+  CHECK(saved[2].begin <= event - 1s);
+  CHECK(saved[2].end >= event + 1s);
+  for (const Clip& clip : saved) {
+    const SourceInfo info = FFmpegProducer{}.get_info(clip.path);
+    REQUIRE(info.duration);
+    CHECK(*info.duration > 900ms);
+  }
+  CHECK(clips.stats().missed == 0);
 }

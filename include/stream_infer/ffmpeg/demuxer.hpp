@@ -9,6 +9,7 @@
 #include "stream_infer/ffmpeg/input.hpp"
 #include "stream_infer/ffmpeg/orientation.hpp"
 #include "stream_infer/ffmpeg/packet.hpp"
+#include "stream_infer/ffmpeg/packet_tap.hpp"
 #include "stream_infer/ffmpeg/stream_index.hpp"
 #include "stream_infer/producer/producer.hpp"
 
@@ -33,7 +34,8 @@ class Demuxer {
   Demuxer(const std::string& source, const FFmpegOptions& options, const std::stop_token& stop, bool again = false)
       : name_{redact(source)},
         input_{open_input(source, options, stop, again)},
-        interrupt_{stop, Interrupting{input_.interrupt}} {
+        interrupt_{stop, Interrupting{input_.interrupt}},
+        tap_{options.tap} {
     choose_stream();
     const Address address{source};
     is_device_ = address.device != nullptr;
@@ -42,7 +44,11 @@ class Demuxer {
         is_format("hls") || is_format("dash") || is_format("concat") || is_format("imf") || is_format("sdp");
     is_file_ = !is_device_ && !names_others && is_regular_file(source.starts_with("file:") ? source.substr(5) : source);
     live_ = find_live(source);
+    if (tap_) tap_->open(*input_.context, stream_->index);
   }
+  Demuxer(const Demuxer&) = delete;
+  Demuxer& operator=(const Demuxer&) = delete;
+  ~Demuxer() { cut_tap(); }
 
   enum class Status : std::uint8_t {
     packet,
@@ -58,6 +64,7 @@ class Demuxer {
     for (;;) {
       const int code = av_read_frame(input_.context.get(), packet.refill());
       if (code >= 0) {
+        if (tap_) tap_->packet(*packet);
         if (packet->stream_index != stream_->index) continue;
         damages_in_a_row_ = 0;
         last_is_cut_ = (packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
@@ -113,20 +120,24 @@ class Demuxer {
   /// Goes to a key frame at or before `position`, or near it: some formats are not exact. Returns false if that fails;
   /// what has been read is lost then, too.
   [[nodiscard]] bool seek(MediaTime position) {
+    cut_tap();
     const std::int64_t target = av_sat_add64(start_, av_rescale_q(position.count(), nanoseconds, stream_->time_base));
     return av_seek_frame(input_.context.get(), stream_->index, target, AVSEEK_FLAG_BACKWARD) >= 0;
   }
 
   /// Likewise, for a time stamp of showing.
   [[nodiscard]] bool seek_to_entry(std::int64_t timestamp) {
+    cut_tap();
     return av_seek_frame(input_.context.get(), stream_->index, timestamp, AVSEEK_FLAG_BACKWARD) >= 0;
   }
 
   /// The container's index of the video stream, as far as it has been read.
   [[nodiscard]] StreamIndex index() const { return StreamIndex{*stream_}; }
 
-  /// Whether that index has every picture of the stream, each to be shown: an MP4 or MOV file that is not in fragments.
+  /// Whether that index has every picture of the stream, each to be shown, and packets may be passed over by it: an MP4 or MOV
+  /// file that is not in fragments.
   [[nodiscard]] bool has_whole_index() const {
+    if (tap_) return false;
     const StreamIndex known = index();
     return can_seek() && is_format("mov") && known.size() > 0 && known.hidden() == 0 &&
            known.size() == static_cast<std::uint64_t>(stream_->nb_frames);
@@ -140,6 +151,11 @@ class Demuxer {
 
   /// Whether the stream says at which time stamp it starts.
   [[nodiscard]] bool knows_start() const { return start_known_; }
+
+  /// A picture with that time stamp has become a frame at that time.
+  void note_shown(std::int64_t timestamp, MediaTime time) {
+    if (tap_ && timestamp != AV_NOPTS_VALUE) tap_->shown(timestamp, time);
+  }
 
   /// Makes `timestamp` media time 0.
   void start_at(std::int64_t timestamp) {
@@ -193,6 +209,11 @@ class Demuxer {
   static constexpr int most_damages_in_a_row = 16;
   static constexpr std::int64_t longest = 4'000'000'000'000'000;  // microseconds: a century
 
+  void cut_tap() noexcept try {
+    if (tap_) tap_->cut();
+  } catch (...) {  // no memory: what comes next cannot join, either
+  }
+
   Status fail() {
     const Error error =
         input_.interrupt->timed_out()
@@ -219,7 +240,10 @@ class Demuxer {
       throw Error{Errc::no_video_stream, "find video stream", name_,
                   "no video stream among its " + std::to_string(streams) + " stream(s)" +
                       (streams > 0 ? "; audio and cover art cannot be played" : "")};
-    for (int i = 0; i < streams; ++i) context.streams[i]->discard = i == chosen ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+    for (int i = 0; i < streams; ++i) {
+      const bool is_tapped = tap_ && context.streams[i]->codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
+      context.streams[i]->discard = i == chosen || is_tapped ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+    }
     stream_ = context.streams[chosen];
     start_known_ = stream_->start_time != AV_NOPTS_VALUE;
     start_ = start_known_ ? stream_->start_time : 0;
@@ -319,6 +343,7 @@ class Demuxer {
   std::string name_;
   Input input_;
   std::stop_callback<Interrupting> interrupt_;
+  std::shared_ptr<PacketTap> tap_;
   AVStream* stream_ = nullptr;  // the context's
   std::int64_t start_ = 0;      // the time stamp of media time 0
   bool start_known_ = false;

@@ -5,11 +5,14 @@
 #include "stream_infer/producer/back_off.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace stream_infer {
+
+class PacketTap;
 
 /// For how long a source on a network, or a device, is waited for, by the machine's own clock; 0 is for ever. Files, pipes
 /// and generated patterns have no deadlines. What runs out is an Error with std::errc::timed_out, and for a live source a
@@ -52,6 +55,8 @@ struct FFmpegOptions {
   Deadlines deadlines = {};
   ReconnectPolicy reconnect = BackOff{};
   Allowed allowed = {};
+  /// Hears of every packet; then every one is read, and nothing of a file passed over. See Clips.
+  std::shared_ptr<PacketTap> tap = {};
 };
 
 }  // namespace stream_infer

@@ -55,6 +55,7 @@ class FrameMaker {
   [[nodiscard]] Frame make(Demuxer& demuxer, AVFrame& picture) {
     const std::int64_t timestamp = picture.best_effort_timestamp;
     last_time_ = next_time(demuxer, timestamp, picture.pts == AV_NOPTS_VALUE);
+    demuxer.note_shown(timestamp, *last_time_);
     origin_.damaged = is_damaged(picture);
     if (live_) note_time();
     spec_ = orientation_.transpose ? spec_of(picture.height, picture.width) : spec_of(picture.width, picture.height);
@@ -67,6 +68,7 @@ class FrameMaker {
   /// The frame of a picture that has been left out.
   [[nodiscard]] Frame make_left_out(Demuxer& demuxer, std::int64_t timestamp) {
     last_time_ = next_time(demuxer, timestamp, false);
+    demuxer.note_shown(timestamp, *last_time_);
     origin_.damaged = false;
     if (live_) note_time();
     Frame frame = pool_.make_lazy(spec_, *last_time_, [](DecodedPicture&) {});

@@ -19,6 +19,7 @@ inline void free_frame(AVFrame* frame) noexcept { av_frame_free(&frame); }
 inline void free_packet(AVPacket* packet) noexcept { av_packet_free(&packet); }
 inline void close_io(AVIOContext* io) noexcept { avio_closep(&io); }
 inline void free_filter_graph(AVFilterGraph* graph) noexcept { avfilter_graph_free(&graph); }
+inline void free_packet_filter(AVBSFContext* filter) noexcept { av_bsf_free(&filter); }
 inline void free_scaler(SwsContext* context) noexcept { sws_freeContext(context); }
 
 /// \throws std::bad_alloc if there is none
@@ -38,6 +39,7 @@ using UniqueFrame = Handle<AVFrame, detail::free_frame>;
 using UniquePacket = Handle<AVPacket, detail::free_packet>;
 using UniqueIo = Handle<AVIOContext, detail::close_io>;
 using UniqueFilterGraph = Handle<AVFilterGraph, detail::free_filter_graph>;
+using UniquePacketFilter = Handle<AVBSFContext, detail::free_packet_filter>;
 using UniqueScaler = Handle<SwsContext, detail::free_scaler>;
 
 /// \throws std::bad_alloc

@@ -9,6 +9,7 @@
 #include "stream_infer/ffmpeg/interrupt.hpp"
 #include "stream_infer/ffmpeg/log.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -89,6 +90,7 @@ class Output {
     if (avcodec_parameters_copy(stream->codecpar, &parameters) < 0) throw std::bad_alloc{};
     stream->codecpar->codec_tag = 0;  // another container's may not fit
     stream->time_base = time_base;
+    filters_.push_back(filter_for(parameters, time_base));
     return stream->index;
   }
 
@@ -105,6 +107,11 @@ class Output {
 
   /// Takes what the packet refers to. \param time_base  of its times \throws Error
   void write(AVPacket& packet, int stream, AVRational time_base) {
+    if (const UniquePacketFilter& filter = filters_[static_cast<std::size_t>(stream)]) {
+      int code = av_bsf_send_packet(filter.get(), &packet);
+      if (code >= 0) code = av_bsf_receive_packet(filter.get(), &packet);
+      if (code < 0) throw failure(code, "its sound cannot be taken over");
+    }
     av_packet_rescale_ts(&packet, time_base, context_->streams[stream]->time_base);
     packet.stream_index = stream;
     packet.pos = -1;
@@ -150,6 +157,19 @@ class Output {
     return std::string{target_.owner} + "::" + std::string{field};
   }
 
+  /// Sound as MPEG-TS has it tells with each packet what others say once.
+  [[nodiscard]] UniquePacketFilter filter_for(const AVCodecParameters& parameters, AVRational time_base) const {
+    if (parameters.codec_id != AV_CODEC_ID_AAC || parameters.extradata_size > 0 || !is_container(says_it_once))
+      return {};
+    const AVBitStreamFilter* const kind = av_bsf_get_by_name("aac_adtstoasc");
+    AVBSFContext* made = nullptr;
+    if (kind == nullptr || av_bsf_alloc(kind, &made) < 0) return {};
+    UniquePacketFilter filter{made};
+    made->time_base_in = time_base;
+    if (avcodec_parameters_copy(made->par_in, &parameters) < 0 || av_bsf_init(made) < 0) return {};
+    return filter;
+  }
+
   void check_folder() const {
     const std::string_view url = target_.url;
     const bool is_file = url.starts_with("file:");
@@ -182,7 +202,7 @@ class Output {
     const auto set = [this](const char* key, const char* value) {
       av_opt_set(context_.get(), key, value, AV_OPT_SEARCH_CHILDREN);
     };
-    if (is_container("mp4,mov,ipod,3gp,3g2,psp,f4v")) set("movflags", "frag_keyframe+delay_moov+default_base_moof");
+    if (is_container(mp4_and_its_like)) set("movflags", "frag_keyframe+delay_moov+default_base_moof");
     if (is_container("flv")) set("flvflags", "no_duration_filesize");
     if (is_container("rtsp")) set("rtsp_transport", "tcp");
   }
@@ -206,11 +226,15 @@ class Output {
     return make_error(code, "record", name_, what);
   }
 
+  static constexpr const char* mp4_and_its_like = "mp4,mov,ipod,3gp,3g2,psp,f4v";
+  static constexpr const char* says_it_once = "mp4,mov,ipod,3gp,3g2,psp,f4v,flv,matroska";
+
   Target target_;
   std::string name_;
   std::shared_ptr<Interrupt> interrupt_;  // outlives the context
   Dictionary others_;
   Handle<AVFormatContext, detail::close_output> context_;
+  std::vector<UniquePacketFilter> filters_;  // of each stream, or null
   bool has_begun_ = false;
   std::uint64_t bytes_ = 0;
 };

@@ -1,0 +1,252 @@
+#include "stream_infer/ffmpeg/clips.hpp"
+
+#include "stream_infer/exporter/memory_exporter.hpp"
+#include "stream_infer/ffmpeg/ffmpeg_producer.hpp"
+#include "stream_infer/player/player.hpp"
+#include "stream_infer/tracker/frame_tracker.hpp"
+#include "support/catch.hpp"
+#include "support/error_of.hpp"
+#include "support/files.hpp"
+#include "support/full_disk.hpp"
+#include "support/media.hpp"
+#include "support/process.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace si = stream_infer;
+namespace test = stream_infer::test;
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+/// 20 s of 25 frames a second with sound, a key frame each second, B-frames between them.
+std::string source(const std::string& name) {
+  return test::make_media(
+      "-f lavfi -i testsrc2=size=96x64:rate=25 -f lavfi -i sine=440 -t 20 -pix_fmt yuv420p -c:v libx264 -g 25 -bf 2 "
+      "-c:a aac",
+      name);
+}
+
+/// Plays it and calls `at(frame)` for each frame. Returns all frames.
+template <class At>
+std::vector<si::Frame> play(const std::string& path, const std::shared_ptr<si::PacketTap>& tap, At at,
+                            si::MediaTime position = 0s) {
+  si::FFmpegProducer producer{{.tap = tap}};
+  si::FrameTracker tracker;
+  si::Player player{producer, tracker, path};
+  std::vector<si::Frame> frames;
+  for (const auto& [frame, number] : player.play({}, position)) {
+    frames.push_back(frame);
+    at(frame);
+  }
+  return frames;
+}
+
+struct Saved {
+  std::mutex mutex;
+  std::vector<si::Clip> clips;
+  si::Callback<void(const si::Clip&)> keep() {
+    return [this](const si::Clip& clip) {
+      const std::lock_guard lock{mutex};
+      clips.push_back(clip);
+    };
+  }
+};
+
+si::MediaTime apart(si::MediaTime a, si::MediaTime b) { return a < b ? b - a : a - b; }
+
+bool same_pixels(si::ImageView a, si::ImageView b) {
+  if (a.spec() != b.spec()) return false;
+  for (int y = 0; y < a.height; ++y)
+    if (std::memcmp(a.row(y).data(), b.row(y).data(), a.row(y).size()) != 0) return false;
+  return true;
+}
+
+unsigned streams_in(const std::string& path) {
+  AVFormatContext* opened = nullptr;
+  REQUIRE(avformat_open_input(&opened, path.c_str(), nullptr, nullptr) >= 0);
+  const si::ffmpeg::UniqueFormatContext context{opened};
+  return context->nb_streams;
+}
+
+/// Every frame of the clip is the source's at that time. Returns how many there are.
+std::size_t check_pixels(const si::Clip& clip, const std::vector<si::Frame>& of_source) {
+  const std::vector<si::Frame> frames = play(clip.path, nullptr, [](const si::Frame&) {});
+  std::size_t found = 0;
+  for (const si::Frame& frame : frames)
+    for (const si::Frame& original : of_source)
+      if (apart(original.time(), clip.begin + frame.time()) < 2ms) {
+        ++found;
+        CHECK(same_pixels(frame.image(), original.image()));
+      }
+  CHECK(found == frames.size());
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("A clip has what was around an event, picture by picture, and its sound", "[ffmpeg][clips]") {
+  const test::TemporaryFolder folder;
+  for (const std::string name : {"clips.mp4", "clips.ts", "clips.mkv"}) {
+    CAPTURE(name);
+    Saved saved;
+    std::vector<si::Frame> frames;
+    {
+      si::Clips clips{{.folder = folder / "", .before = 2s, .after = 3s, .on_clip = saved.keep()}};
+      frames = play(source(name), clips.tap(), [&](const si::Frame& frame) {
+        if (frame.index() == 237) clips.save(frame.time(), name);
+      });
+      clips.close();
+      const si::ClipsStats stats = clips.stats();
+      CHECK_THAT(stats.last_error, Catch::Matchers::Equals(""));
+      CHECK(stats.events == 1);
+      CHECK(stats.clips == 1);
+      CHECK(stats.missed + stats.failed + stats.waiting == 0);
+    }
+    CHECK(frames.size() == 500);
+    REQUIRE(saved.clips.size() == 1);
+    const si::Clip& clip = saved.clips.front();
+    const si::MediaTime event = frames[237].time();
+    CHECK(clip.path == folder / (name + ".mp4"));
+    CHECK(clip.begin <= event - 2s);
+    CHECK(clip.begin > event - 3s - 40ms);
+    CHECK(clip.end >= event + 3s);
+    CHECK(clip.end < event + 3s + 300ms);
+    CHECK(clip.events == 1);
+    CHECK(streams_in(clip.path) == 2);
+    const auto count = static_cast<std::size_t>((clip.end - clip.begin) / 40ms);
+    CHECK(check_pixels(clip, frames) + 4 >= count);
+    CHECK_FALSE(std::filesystem::exists(clip.path + ".part"));
+  }
+}
+
+TEST_CASE("Events during a clip make it longer, but not endless", "[ffmpeg][clips]") {
+  const test::TemporaryFolder folder;
+  Saved saved;
+  si::Clips clips{{.folder = folder / "", .before = 1s, .after = 1s, .longest = 6s, .on_clip = saved.keep()}};
+  const std::vector<si::Frame> frames = play(source("clips.mp4"), clips.tap(), [&](const si::Frame& frame) {
+    const bool once = frame.index() == 60;                            // 2.4 s
+    const bool often = frame.index() >= 125 && frame.index() <= 375;  // 5 s to 15 s
+    if (once || often) clips.save(frame.time());
+  });
+  clips.close();
+  REQUIRE(saved.clips.size() == 4);
+  CHECK(saved.clips[0].begin == 1s);
+  CHECK(apart(saved.clips[0].end, 3400ms) < 200ms);
+  CHECK(saved.clips[0].events == 1);
+  CHECK(saved.clips[1].begin == 4s);
+  CHECK(apart(saved.clips[1].end, 10s) < 200ms);
+  CHECK(saved.clips[2].begin <= saved.clips[1].end);
+  CHECK(apart(saved.clips[2].end, saved.clips[2].begin + 6s) < 200ms);
+  CHECK(saved.clips[3].begin <= saved.clips[2].end);
+  CHECK(apart(saved.clips[3].end, 16s) < 250ms);
+  std::uint64_t events = 0;
+  for (const si::Clip& clip : saved.clips) events += clip.events;
+  CHECK(clips.stats().events == events);
+  CHECK(events == 252);
+  for (const si::Clip& clip : saved.clips) check_pixels(clip, frames);
+  CHECK(saved.clips[0].path == folder / "clip-2400.mp4");
+}
+
+TEST_CASE("At the edges of a source a clip has what there is", "[ffmpeg][clips]") {
+  const test::TemporaryFolder folder;
+  Saved saved;
+  si::Clips clips{{.folder = folder / "", .before = 5s, .after = 5s, .on_clip = saved.keep()}};
+  const std::vector<si::Frame> frames = play(
+      source("clips.mp4"), clips.tap(),
+      [&](const si::Frame& frame) {
+        if (frame.index() == 0) clips.save(frame.time(), "begin");
+        if (frame.time() >= 19s && frame.time() < 19040ms) clips.save(frame.time(), "end");
+      },
+      8s);
+  CHECK(frames.front().time() == 8s);
+  clips.save(100s, "after");  // what there is: the end
+  clips.save(-100s, "before");
+  clips.close();
+  REQUIRE(saved.clips.size() >= 2);
+  CHECK(saved.clips[0].begin <= 8s);
+  CHECK(saved.clips[0].begin >= 7s);
+  CHECK(saved.clips[1].begin == 14s);
+  CHECK(apart(saved.clips[1].end, 20s) < 41ms);
+  CHECK(clips.stats().missed == 1);
+  clips.save(15s);
+  CHECK(clips.stats().missed == 2);  // it has been closed
+}
+
+TEST_CASE("With a tap the same frames are played", "[ffmpeg][clips]") {
+  const test::TemporaryFolder folder;
+  const si::Clips clips{{.folder = folder / ""}};
+  const auto nothing = [](const si::Frame&) {};
+  const std::vector<si::Frame> with = play(source("clips.mp4"), clips.tap(), nothing),
+                               without = play(source("clips.mp4"), nullptr, nothing);
+  REQUIRE(with.size() == without.size());
+  for (std::size_t i = 0; i < with.size(); i += 9) {
+    CHECK(with[i].time() == without[i].time());
+    CHECK(same_pixels(with[i].image(), without[i].image()));
+  }
+}
+
+TEST_CASE("Memory is bounded, and an event whose packets are gone is counted", "[ffmpeg][clips]") {
+  const test::TemporaryFolder folder;
+  si::Clips clips{{.folder = folder / "", .before = 1s, .after = 1s, .max_bytes = 60'000}};
+  std::size_t most = 0;
+  const std::vector<si::Frame> frames = play(source("clips.mp4"), clips.tap(), [&](const si::Frame& frame) {
+    most = std::max(most, clips.stats().bytes);
+    if (frame.index() == 450) clips.save(1s);
+  });
+  CHECK(most > 30'000);
+  CHECK(most <= 60'000);
+  CHECK(clips.stats().missed == 1);
+}
+
+TEST_CASE("A clip that cannot be written is counted, and the next one is", "[ffmpeg][clips]") {
+  const test::TemporaryFolder folder;
+  Saved saved;
+  si::Clips clips{{.folder = folder / "", .before = 1s, .after = 3s, .on_clip = saved.keep()}};
+  std::optional<test::FullDisk> full;
+  const std::vector<si::Frame> frames = play(source("clips.mp4"), clips.tap(), [&](const si::Frame& frame) {
+    if (frame.index() == 50) {
+      full.emplace(20'000);
+      clips.save(frame.time(), "full");
+    }
+    if (frame.index() == 250) {
+      CHECK(test::eventually([&] { return clips.stats().failed == 1; }));
+      full.reset();
+      clips.save(frame.time(), "good");
+    }
+  });
+  clips.close();
+  CHECK(clips.stats().clips == 1);
+  CHECK_THAT(clips.stats().last_error, ContainsSubstring("full.mp4"));
+  REQUIRE(saved.clips.size() == 1);
+  CHECK(saved.clips.back().path == folder / "good.mp4");
+  CHECK_FALSE(std::filesystem::exists(folder / "full.mp4"));
+  const std::vector<si::Frame> part = play(folder / "full.mp4.part", nullptr, [](const si::Frame&) {});
+  CHECK(part.size() >= 25);  // what there is plays
+}
+
+TEST_CASE("What cannot be saved is an error at once", "[ffmpeg][clips]") {
+  const test::TemporaryFolder folder;
+  const auto reason = [](const si::ClipsOptions& options) {
+    return std::string{test::error_of([&] { si::Clips{options}; }).what()};
+  };
+  CHECK_THAT(reason({}), ContainsSubstring("ClipsOptions::folder"));
+  CHECK_THAT(reason({.folder = folder / "no"}), ContainsSubstring("ClipsOptions::folder"));
+  CHECK_THAT(reason({.folder = folder / "", .container = "mp5"}), ContainsSubstring("ClipsOptions::container"));
+  CHECK_THAT(reason({.folder = folder / "", .container_options = {{"movflags", "no"}}}),
+             ContainsSubstring("ClipsOptions::container_options"));
+  si::Clips clips{{.folder = folder / ""}};
+  for (const char* const name : {"../a", "a/b", ".a"})
+    CHECK_THAT(test::error_of([&] { clips.save(0s, name); }).what(), ContainsSubstring("name of a file"));
+}
