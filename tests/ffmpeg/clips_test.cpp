@@ -40,9 +40,8 @@ std::string source(const std::string& name) {
 
 /// Plays it and calls `at(frame)` for each frame. Returns all frames.
 template <class At>
-std::vector<si::Frame> play(const std::string& path, const std::shared_ptr<si::PacketTap>& tap, At at,
-                            si::MediaTime position = 0s) {
-  si::FFmpegProducer producer{{.tap = tap}};
+std::vector<si::Frame> play(const std::string& path, const si::PacketTaps& taps, At at, si::MediaTime position = 0s) {
+  si::FFmpegProducer producer{{.taps = taps}};
   si::FrameTracker tracker;
   si::Player player{producer, tracker, path};
   std::vector<si::Frame> frames;
@@ -82,7 +81,7 @@ unsigned streams_in(const std::string& path) {
 
 /// Every frame of the clip is the source's at that time. Returns how many there are.
 std::size_t check_pixels(const si::Clip& clip, const std::vector<si::Frame>& of_source) {
-  const std::vector<si::Frame> frames = play(clip.path, nullptr, [](const si::Frame&) {});
+  const std::vector<si::Frame> frames = play(clip.path, {}, [](const si::Frame&) {});
   std::size_t found = 0;
   for (const si::Frame& frame : frames)
     for (const si::Frame& original : of_source)
@@ -104,7 +103,7 @@ TEST_CASE("A clip has what was around an event, picture by picture, and its soun
     std::vector<si::Frame> frames;
     {
       si::Clips clips{{.folder = folder / "", .before = 2s, .after = 3s, .on_clip = saved.keep()}};
-      frames = play(source(name), clips.tap(), [&](const si::Frame& frame) {
+      frames = play(source(name), {clips.tap()}, [&](const si::Frame& frame) {
         if (frame.index() == 237) clips.save(frame.time(), name);
       });
       clips.close();
@@ -135,7 +134,7 @@ TEST_CASE("Events during a clip make it longer, but not endless", "[ffmpeg][clip
   const test::TemporaryFolder folder;
   Saved saved;
   si::Clips clips{{.folder = folder / "", .before = 1s, .after = 1s, .longest = 6s, .on_clip = saved.keep()}};
-  const std::vector<si::Frame> frames = play(source("clips.mp4"), clips.tap(), [&](const si::Frame& frame) {
+  const std::vector<si::Frame> frames = play(source("clips.mp4"), {clips.tap()}, [&](const si::Frame& frame) {
     const bool once = frame.index() == 60;                            // 2.4 s
     const bool often = frame.index() >= 125 && frame.index() <= 375;  // 5 s to 15 s
     if (once || often) clips.save(frame.time());
@@ -164,7 +163,7 @@ TEST_CASE("At the edges of a source a clip has what there is", "[ffmpeg][clips]"
   Saved saved;
   si::Clips clips{{.folder = folder / "", .before = 5s, .after = 5s, .on_clip = saved.keep()}};
   const std::vector<si::Frame> frames = play(
-      source("clips.mp4"), clips.tap(),
+      source("clips.mp4"), {clips.tap()},
       [&](const si::Frame& frame) {
         if (frame.index() == 0) clips.save(frame.time(), "begin");
         if (frame.time() >= 19s && frame.time() < 19040ms) clips.save(frame.time(), "end");
@@ -188,8 +187,8 @@ TEST_CASE("With a tap the same frames are played", "[ffmpeg][clips]") {
   const test::TemporaryFolder folder;
   const si::Clips clips{{.folder = folder / ""}};
   const auto nothing = [](const si::Frame&) {};
-  const std::vector<si::Frame> with = play(source("clips.mp4"), clips.tap(), nothing),
-                               without = play(source("clips.mp4"), nullptr, nothing);
+  const std::vector<si::Frame> with = play(source("clips.mp4"), {clips.tap()}, nothing),
+                               without = play(source("clips.mp4"), {}, nothing);
   REQUIRE(with.size() == without.size());
   for (std::size_t i = 0; i < with.size(); i += 9) {
     CHECK(with[i].time() == without[i].time());
@@ -201,7 +200,7 @@ TEST_CASE("Memory is bounded, and an event whose packets are gone is counted", "
   const test::TemporaryFolder folder;
   si::Clips clips{{.folder = folder / "", .before = 1s, .after = 1s, .max_bytes = 60'000}};
   std::size_t most = 0;
-  const std::vector<si::Frame> frames = play(source("clips.mp4"), clips.tap(), [&](const si::Frame& frame) {
+  const std::vector<si::Frame> frames = play(source("clips.mp4"), {clips.tap()}, [&](const si::Frame& frame) {
     most = std::max(most, clips.stats().bytes);
     if (frame.index() == 450) clips.save(1s);
   });
@@ -215,7 +214,7 @@ TEST_CASE("A clip that cannot be written is counted, and the next one is", "[ffm
   Saved saved;
   si::Clips clips{{.folder = folder / "", .before = 1s, .after = 3s, .on_clip = saved.keep()}};
   std::optional<test::FullDisk> full;
-  const std::vector<si::Frame> frames = play(source("clips.mp4"), clips.tap(), [&](const si::Frame& frame) {
+  const std::vector<si::Frame> frames = play(source("clips.mp4"), {clips.tap()}, [&](const si::Frame& frame) {
     if (frame.index() == 50) {
       full.emplace(20'000);
       clips.save(frame.time(), "full");
@@ -232,7 +231,7 @@ TEST_CASE("A clip that cannot be written is counted, and the next one is", "[ffm
   REQUIRE(saved.clips.size() == 1);
   CHECK(saved.clips.back().path == folder / "good.mp4");
   CHECK_FALSE(std::filesystem::exists(folder / "full.mp4"));
-  const std::vector<si::Frame> part = play(folder / "full.mp4.part", nullptr, [](const si::Frame&) {});
+  const std::vector<si::Frame> part = play(folder / "full.mp4.part", {}, [](const si::Frame&) {});
   CHECK(part.size() >= 25);  // what there is plays
 }
 

@@ -241,7 +241,7 @@ TEST_CASE("Clips of a live source that is lost and found again", "[servers][rest
     return saved.size();
   };
   FFmpegOptions options = viewer();
-  options.tap = clips.tap();
+  options.taps = {clips.tap()};
   std::optional<Child> publisher{server.publisher("live")};
   Watched watched{server.url("live"), options};
   watched.play();

@@ -147,12 +147,12 @@ class ClipWriter final : public Task {
     }
     const MediaTime time = kept.time();
     if (time < clip_.begin) return;  // refers to what is not there: it leads the key frame, or is sound before it
-    const AVRational unit = origin.streams[kept.stream].time_base;
+    const AVRational unit = (*origin.streams)[kept.stream].time_base;
     if (kept.stream == 0) {
       const MediaTime end = time + MediaTime{av_rescale_q(packet.duration, unit, {1, 1'000'000'000})};
       clip_.end = stream_infer::detail::max(clip_.end, end);
     }
-    const std::int64_t base = av_rescale_q(base_, origin.streams[0].time_base, unit);
+    const std::int64_t base = av_rescale_q(base_, origin.streams->front().time_base, unit);
     if (packet.pts != AV_NOPTS_VALUE) packet.pts -= base;
     if (packet.dts != AV_NOPTS_VALUE) packet.dts -= base;
     output_->write(packet, static_cast<int>(kept.stream), unit);
@@ -162,8 +162,7 @@ class ClipWriter final : public Task {
   void begin(const KeptPacket& kept) {
     output_.emplace(target(part()));
     output_->open();
-    for (const PacketOrigin::Stream& stream : kept.origin->streams)
-      output_->add_stream(*stream.parameters, stream.time_base);
+    for (const PacketStream& stream : *kept.origin->streams) output_->add_stream(*stream.parameters, stream.time_base);
     output_->begin();
     base_ = kept.packet->pts != AV_NOPTS_VALUE ? kept.packet->pts : kept.packet->dts;
   }

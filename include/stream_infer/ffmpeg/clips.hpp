@@ -53,13 +53,13 @@ class ClipKeeper final : public PacketTap {
         writer_{std::move(writer)} {}
 
   void open(const AVFormatContext& source, int video) override {
-    std::shared_ptr<PacketOrigin> origin{new PacketOrigin};
-    add_stream(*origin, *source.streams[video]);
+    std::vector<PacketStream> streams;
+    streams.emplace_back(*source.streams[video]);
     for (unsigned i = 0; i < source.nb_streams; ++i)
-      if (source.streams[i]->codecpar->codec_type == AVMEDIA_TYPE_AUDIO) add_stream(*origin, *source.streams[i]);
+      if (source.streams[i]->codecpar->codec_type == AVMEDIA_TYPE_AUDIO) streams.emplace_back(*source.streams[i]);
     const std::lock_guard lock{mutex_};
-    end_origin();
-    origin_ = std::move(origin);
+    streams_.reset(new std::vector<PacketStream>{std::move(streams)});
+    begin_origin();
   }
 
   void packet(const AVPacket& packet) override {
@@ -76,16 +76,15 @@ class ClipKeeper final : public PacketTap {
   }
 
   void shown(std::int64_t timestamp, MediaTime time) override {
-    constexpr AVRational nanoseconds{1, 1'000'000'000};
     const std::lock_guard lock{mutex_};
-    if (!origin_) return;
-    const MediaTime stamp{av_rescale_q(timestamp, origin_->streams[0].time_base, nanoseconds)};
-    origin_->shift = time - stamp;
+    if (!origin_ || origin_->note_shown(timestamp, time)) return;
+    begin_origin();
+    static_cast<void>(origin_->note_shown(timestamp, time));
   }
 
   void cut() override {
     const std::lock_guard lock{mutex_};
-    end_origin();
+    if (streams_) begin_origin();
   }
 
   void save(MediaTime time, const std::string& name) {
@@ -131,24 +130,10 @@ class ClipKeeper final : public PacketTap {
     std::uint64_t events = 1;
   };
 
-  static void add_stream(PacketOrigin& origin, const AVStream& stream) {
-    UniqueParameters parameters{detail::not_null(avcodec_parameters_alloc())};
-    if (avcodec_parameters_copy(parameters.get(), stream.codecpar) < 0) throw std::bad_alloc{};
-    origin.streams.push_back({stream.index, stream.time_base, std::move(parameters)});
-  }
-
   /// What comes does not join what has come.
-  void end_origin() {
-    if (!origin_) return;
+  void begin_origin() {
     if (clip_ && clip_->origin == origin_) end_clip();
-    origin_->has_ended = true;
-    std::shared_ptr<PacketOrigin> next{new PacketOrigin};  // of the same source, after a seek
-    for (const PacketOrigin::Stream& stream : origin_->streams) {
-      UniqueParameters parameters{detail::not_null(avcodec_parameters_alloc())};
-      if (avcodec_parameters_copy(parameters.get(), stream.parameters.get()) < 0) throw std::bad_alloc{};
-      next->streams.push_back({stream.index, stream.time_base, std::move(parameters)});
-    }
-    origin_ = std::move(next);
+    origin_.reset(new PacketOrigin{.streams = streams_});
   }
 
   void begin_clip(std::size_t first, MediaTime time, const std::string& name) {
@@ -157,7 +142,7 @@ class ClipKeeper final : public PacketTap {
     const std::size_t size = ring_.size();
     for (std::size_t i = first; i < size && clip_; ++i)
       if (ring_[i].origin == clip_->origin) extend(ring_[i]);
-    if (clip_ && clip_->origin->has_ended) end_clip();
+    if (clip_ && clip_->origin != origin_) end_clip();  // there is no more of it
   }
 
   /// Gives the clip a packet, or ends it if that is behind its end.
@@ -195,7 +180,8 @@ class ClipKeeper final : public PacketTap {
 
   mutable std::mutex mutex_;  // guards what follows
   PacketRing ring_;
-  std::shared_ptr<PacketOrigin> origin_;  // of what comes
+  std::shared_ptr<const std::vector<PacketStream>> streams_;  // of the source that was opened last
+  std::shared_ptr<PacketOrigin> origin_;                      // of what comes
   std::optional<Current> clip_;
   ClipsStats stats_;
   bool closed_ = false;
@@ -206,7 +192,7 @@ class ClipKeeper final : public PacketTap {
 /// Saves what was before and after an event, as it came: the compressed packets, sound as well, without decoding or encoding.
 ///
 ///     si::Clips clips{{.folder = "clips"}};
-///     si::FFmpegProducer producer{{.width = 640, .tap = clips.tap()}};
+///     si::FFmpegProducer producer{{.width = 640, .taps = {clips.tap()}}};
 ///     …
 ///     void collect(const si::Record<bool>& moved) { if (moved.value) clips.save(moved.time); }
 ///
@@ -233,7 +219,7 @@ class Clips {
   Clips& operator=(Clips&&) = delete;
   ~Clips() { close(); }
 
-  /// For FFmpegOptions::tap. It may outlive this.
+  /// For FFmpegOptions::taps. It may outlive this.
   [[nodiscard]] std::shared_ptr<PacketTap> tap() const { return keeper_; }
 
   /// Saves what is around a media time. It is counted as missed if nothing of that is in memory.

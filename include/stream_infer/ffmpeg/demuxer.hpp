@@ -35,7 +35,7 @@ class Demuxer {
       : name_{redact(source)},
         input_{open_input(source, options, stop, again)},
         interrupt_{stop, Interrupting{input_.interrupt}},
-        tap_{options.tap} {
+        taps_{options.taps} {
     choose_stream();
     const Address address{source};
     is_device_ = address.device != nullptr;
@@ -44,11 +44,11 @@ class Demuxer {
         is_format("hls") || is_format("dash") || is_format("concat") || is_format("imf") || is_format("sdp");
     is_file_ = !is_device_ && !names_others && is_regular_file(source.starts_with("file:") ? source.substr(5) : source);
     live_ = find_live(source);
-    if (tap_) tap_->open(*input_.context, stream_->index);
+    for_each_tap([this](PacketTap& tap) { tap.open(*input_.context, stream_->index); });
   }
   Demuxer(const Demuxer&) = delete;
   Demuxer& operator=(const Demuxer&) = delete;
-  ~Demuxer() { cut_tap(); }
+  ~Demuxer() { cut_taps(); }
 
   enum class Status : std::uint8_t {
     packet,
@@ -64,7 +64,7 @@ class Demuxer {
     for (;;) {
       const int code = av_read_frame(input_.context.get(), packet.refill());
       if (code >= 0) {
-        if (tap_) tap_->packet(*packet);
+        for_each_tap([&packet](PacketTap& tap) { tap.packet(*packet); });
         if (packet->stream_index != stream_->index) continue;
         damages_in_a_row_ = 0;
         last_is_cut_ = (packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
@@ -120,14 +120,14 @@ class Demuxer {
   /// Goes to a key frame at or before `position`, or near it: some formats are not exact. Returns false if that fails;
   /// what has been read is lost then, too.
   [[nodiscard]] bool seek(MediaTime position) {
-    cut_tap();
+    cut_taps();
     const std::int64_t target = av_sat_add64(start_, av_rescale_q(position.count(), nanoseconds, stream_->time_base));
     return av_seek_frame(input_.context.get(), stream_->index, target, AVSEEK_FLAG_BACKWARD) >= 0;
   }
 
   /// Likewise, for a time stamp of showing.
   [[nodiscard]] bool seek_to_entry(std::int64_t timestamp) {
-    cut_tap();
+    cut_taps();
     return av_seek_frame(input_.context.get(), stream_->index, timestamp, AVSEEK_FLAG_BACKWARD) >= 0;
   }
 
@@ -137,7 +137,7 @@ class Demuxer {
   /// Whether that index has every picture of the stream, each to be shown, and packets may be passed over by it: an MP4 or MOV
   /// file that is not in fragments.
   [[nodiscard]] bool has_whole_index() const {
-    if (tap_) return false;
+    if (is_tapped()) return false;
     const StreamIndex known = index();
     return can_seek() && is_format("mov") && known.size() > 0 && known.hidden() == 0 &&
            known.size() == static_cast<std::uint64_t>(stream_->nb_frames);
@@ -154,7 +154,8 @@ class Demuxer {
 
   /// A picture with that time stamp has become a frame at that time.
   void note_shown(std::int64_t timestamp, MediaTime time) {
-    if (tap_ && timestamp != AV_NOPTS_VALUE) tap_->shown(timestamp, time);
+    if (timestamp == AV_NOPTS_VALUE) return;
+    for_each_tap([&](PacketTap& tap) { tap.shown(timestamp, time); });
   }
 
   /// Makes `timestamp` media time 0.
@@ -209,8 +210,19 @@ class Demuxer {
   static constexpr int most_damages_in_a_row = 16;
   static constexpr std::int64_t longest = 4'000'000'000'000'000;  // microseconds: a century
 
-  void cut_tap() noexcept try {
-    if (tap_) tap_->cut();
+  [[nodiscard]] bool is_tapped() const {
+    for (const std::shared_ptr<PacketTap>& tap : taps_)
+      if (tap) return true;
+    return false;
+  }
+  template <class Call>
+  void for_each_tap(Call call) {
+    for (const std::shared_ptr<PacketTap>& tap : taps_)
+      if (tap) call(*tap);
+  }
+
+  void cut_taps() noexcept try {
+    for_each_tap([](PacketTap& tap) { tap.cut(); });
   } catch (...) {  // no memory: what comes next cannot join, either
   }
 
@@ -241,8 +253,8 @@ class Demuxer {
                   "no video stream among its " + std::to_string(streams) + " stream(s)" +
                       (streams > 0 ? "; audio and cover art cannot be played" : "")};
     for (int i = 0; i < streams; ++i) {
-      const bool is_tapped = tap_ && context.streams[i]->codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
-      context.streams[i]->discard = i == chosen || is_tapped ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+      const bool is_heard = is_tapped() && context.streams[i]->codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
+      context.streams[i]->discard = i == chosen || is_heard ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
     }
     stream_ = context.streams[chosen];
     start_known_ = stream_->start_time != AV_NOPTS_VALUE;
@@ -343,7 +355,7 @@ class Demuxer {
   std::string name_;
   Input input_;
   std::stop_callback<Interrupting> interrupt_;
-  std::shared_ptr<PacketTap> tap_;
+  PacketTaps taps_;
   AVStream* stream_ = nullptr;  // the context's
   std::int64_t start_ = 0;      // the time stamp of media time 0
   bool start_known_ = false;

@@ -4,6 +4,7 @@
 #include "stream_infer/core/media_time.hpp"
 #include "stream_infer/producer/back_off.hpp"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -13,6 +14,7 @@
 namespace stream_infer {
 
 class PacketTap;
+using PacketTaps = std::array<std::shared_ptr<PacketTap>, 4>;  ///< null: none
 
 /// For how long a source on a network, or a device, is waited for, by the machine's own clock; 0 is for ever. Files, pipes
 /// and generated patterns have no deadlines. What runs out is an Error with std::errc::timed_out, and for a live source a
@@ -55,8 +57,8 @@ struct FFmpegOptions {
   Deadlines deadlines = {};
   ReconnectPolicy reconnect = BackOff{};
   Allowed allowed = {};
-  /// Hears of every packet; then every one is read, and nothing of a file passed over. See Clips.
-  std::shared_ptr<PacketTap> tap = {};
+  /// They hear of every packet; then every one is read, and nothing of a file passed over. See Clips, and Recorder::sound().
+  PacketTaps taps = {};
 };
 
 }  // namespace stream_infer

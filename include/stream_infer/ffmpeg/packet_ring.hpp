@@ -15,28 +15,47 @@
 
 namespace stream_infer::ffmpeg {
 
-/// What is known of a source whose packets are kept, from one opening, or seek, to the next.
+/// The streams of a source whose packets are kept.
+struct PacketStream {
+  int index = 0;  ///< in the source
+  AVRational time_base{};
+  UniqueParameters parameters;
+
+  explicit PacketStream(const AVStream& stream)
+      : index{stream.index}, time_base{stream.time_base}, parameters{detail::not_null(avcodec_parameters_alloc())} {
+    if (avcodec_parameters_copy(parameters.get(), stream.codecpar) < 0) throw std::bad_alloc{};
+  }
+};
+
+/// Packets that belong together: from one opening of a source, or seek, or jump of its clock, to the next.
 struct PacketOrigin {
-  struct Stream {
-    int index = 0;  ///< in the source
-    AVRational time_base{};
-    UniqueParameters parameters;
-  };
-  std::vector<Stream> streams;       ///< the video stream first, then the audio streams
-  std::optional<MediaTime> shift{};  ///< from the video's time stamps to media time; known from its first frame on
-  bool has_ended = false;
+  std::shared_ptr<const std::vector<PacketStream>> streams{};  ///< that of the video first
+  /// From the video's time stamps to media time; known from its first frame on. It does not change: who has seen a packet
+  /// after that may read it on any thread.
+  std::optional<MediaTime> shift{};
+
+  /// What has that time stamp in the video stream is a frame at that time. Returns false if that does not go with what was
+  /// known: it is the first of another origin.
+  [[nodiscard]] bool note_shown(std::int64_t timestamp, MediaTime time) {
+    constexpr MediaTime jump{500'000'000};
+    const MediaTime now = time - MediaTime{av_rescale_q(timestamp, streams->front().time_base, nanoseconds)};
+    if (shift) return now - *shift < jump && *shift - now < jump;
+    shift = now;
+    return true;
+  }
 
   /// The place in `streams`. \param index  in the source
   [[nodiscard]] std::optional<std::size_t> find(int index) const {
-    for (std::size_t i = 0; i < streams.size(); ++i)
-      if (streams[i].index == index) return i;
+    for (std::size_t i = 0; i < streams->size(); ++i)
+      if ((*streams)[i].index == index) return i;
     return {};
   }
   /// Of a time stamp of one of the streams. It must have a shift.
   [[nodiscard]] MediaTime time_of(std::size_t stream, std::int64_t timestamp) const {
-    constexpr AVRational nanoseconds{1, 1'000'000'000};
-    return MediaTime{av_rescale_q(timestamp, streams[stream].time_base, nanoseconds)} + *shift;
+    return MediaTime{av_rescale_q(timestamp, (*streams)[stream].time_base, nanoseconds)} + *shift;
   }
+
+  static constexpr AVRational nanoseconds{1, 1'000'000'000};
 };
 
 /// A packet of it.

@@ -7,7 +7,7 @@
 
 namespace stream_infer {
 
-/// Hears of every compressed packet of a source while it is played: FFmpegOptions::tap. Its calls come from one thread at a
+/// Hears of every compressed packet of a source while it is played: FFmpegOptions::taps. Its calls come from one thread at a
 /// time; what they throw ends the play.
 class PacketTap {
  public:
