@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # examples/run.sh [VIDEO] [offline|realtime]: installs what is missing (Debian, Ubuntu), builds the examples, and shows
-# two of them on VIDEO (a file, URL or device) or, without one or with "", on a clip that it makes itself.
+# three of them on VIDEO (a file, URL or device) or, without one or with "", on a clip that it makes itself.
 set -euo pipefail
 [ -e "${1:-}" ] && set -- "$(realpath "$1")" "${@:2}"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -60,5 +60,10 @@ first=build/examples/clips/first.mkv
 quietly build/examples/cut.log ffmpeg -nostdin -loglevel error -y -t 5 -i "$video" -map 0:v:0 -c copy "$first"
 say "quick_start: the first 5 seconds, offline"
 build/examples/examples/quick_start "$first" offline
+if [ -x build/examples/examples/people ]; then
+  say "people: the first 5 seconds, with boxes, into build/examples/clips/seen.mp4"
+  build/examples/examples/people "$first" build/examples/clips/seen.mp4
+fi
+
 say "quick_start: the same, in realtime: the same results, at the stream's pace"
 build/examples/examples/quick_start "$first" realtime
