@@ -2,6 +2,7 @@
 
 #include "stream_infer/vision/detection.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -85,16 +86,15 @@ namespace detail {
 /// \param output  [B,N,5+C]
 [[nodiscard]] inline Detections read_yolov5(const cv::Mat& output, int picture, float confidence) {
   Detections found;
-  const int classes = output.size[2] - 5;
   for (int n = 0; n < output.size[1]; ++n) {
     const std::span<const float> row{output.ptr<float>(picture, n), static_cast<std::size_t>(output.size[2])};
     if (!(row[4] >= confidence)) continue;  // no class can lift it
-    int best = 0;
-    for (int c = 1; c < classes; ++c)
-      if (row[static_cast<std::size_t>(5 + c)] > row[static_cast<std::size_t>(5 + best)]) best = c;
-    const float score = row[4] * row[static_cast<std::size_t>(5 + best)];
-    if (score >= confidence)
-      found.push_back({.box = centred_box(row[0], row[1], row[2], row[3]), .class_id = best, .score = score});
+    const std::span<const float> classes = row.subspan(5);
+    const auto best = std::max_element(classes.begin(), classes.end());
+    if (row[4] * *best >= confidence)
+      found.push_back({.box = centred_box(row[0], row[1], row[2], row[3]),
+                       .class_id = static_cast<int>(best - classes.begin()),
+                       .score = row[4] * *best});
   }
   return found;
 }

@@ -63,7 +63,8 @@ class DnnClassifier {
     for (int picture = 0; picture < model_.batch(); ++picture) static_cast<void>(scores(picture));
   }
 
-  /// The classes of the last frame of the window, the surest first. \throws Error  as run_each()
+  /// The classes of the last frame of the window, the surest first. It takes as long as a whole batch.
+  /// \throws Error  as run_each()
   Detections run(std::span<const Frame> frames) { return std::move(run_each(frames.last(1)).front()); }
 
   /// The classes of each frame, in the order of the frames; the model runs on `batch` frames at once.
@@ -94,7 +95,7 @@ class DnnClassifier {
 
   /// Of each class. \throws Error  if they are none
   [[nodiscard]] std::vector<float> scores(int picture) const {
-    const float* const row = model_.outputs().front().ptr<float>(picture);
+    const auto* const row = model_.outputs().front().ptr<float>(picture);
     std::vector<float> scores(row, row + classes_);
     if (options_.softmax) {
       const float highest = *std::max_element(scores.begin(), scores.end());

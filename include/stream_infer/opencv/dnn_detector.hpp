@@ -68,7 +68,8 @@ class DnnDetector {
       static_cast<void>(read(picture, {InputFit::stretch, model_.size(), model_.size()}));
   }
 
-  /// What is in the last frame of the window, the surest first. \throws Error  as run_each()
+  /// What is in the last frame of the window, the surest first. It takes as long as a whole batch.
+  /// \throws Error  as run_each()
   Detections run(std::span<const Frame> frames) { return std::move(run_each(frames.last(1)).front()); }
 
   /// What is in each frame, in the order of the frames; the model runs on `batch` frames at once.

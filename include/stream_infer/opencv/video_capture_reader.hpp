@@ -13,6 +13,7 @@
 #include "stream_infer/opencv/mat_picture.hpp"
 #include "stream_infer/producer/producer.hpp"
 
+#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -80,20 +81,24 @@ class CaptureTask final : public Task {
     void operator()() const { task->stop(); }
   };
 
-  void stop() noexcept override { queue_.close(); }
+  void stop() noexcept override {
+    is_stopped_.store(true, std::memory_order_relaxed);  // a lone flag
+    queue_.close();
+  }
 
   void run() noexcept override {
     try {
-      open();
-      step_ = "read";
-      if (queue_.push({})) {  // the info is there
+      if (open() && queue_.push({})) {  // the info is there
+        step_ = "read";
         while (queue_.push({.frame = make_frame(), .status = ReadStatus::frame, .error = {}}) && grab()) {}
         queue_.push({.frame = {}, .status = ReadStatus::end, .error = {}});
       }
     } catch (...) {
-      queue_.push({.frame = {},
-                   .status = ReadStatus::end,
-                   .error = std::make_exception_ptr(current_error(step_, redact(source_)))});
+      // A thread that was left behind may outlive what errors are made of.
+      if (!is_stopped())
+        queue_.push({.frame = {},
+                     .status = ReadStatus::end,
+                     .error = std::make_exception_ptr(current_error(step_, redact(source_)))});
     }
     release();
   }
@@ -101,9 +106,13 @@ class CaptureTask final : public Task {
   void release() noexcept try { capture_.release(); } catch (...) {  // what a backend throws now helps nobody
   }
 
-  /// Opens the source and takes its first picture.
-  void open() {
-    if (!(index() ? capture_.open(*index(), options_.backend) : capture_.open(source_, options_.backend)))
+  [[nodiscard]] bool is_stopped() const { return is_stopped_.load(std::memory_order_relaxed); }
+
+  /// Opens the source and takes its first picture. False if it has been stopped.
+  [[nodiscard]] bool open() {
+    const bool is_open = index() ? capture_.open(*index(), options_.backend) : capture_.open(source_, options_.backend);
+    if (is_stopped()) return false;
+    if (!is_open)
       throw error(options_.backend == cv::CAP_ANY
                       ? "expected a source that OpenCV can open with one of " + video_capture_backends()
                       : "expected a source that OpenCV can open with " +
@@ -120,10 +129,13 @@ class CaptureTask final : public Task {
       info_.frame_count = static_cast<std::uint64_t>(count);
       if (info_.fps) info_.duration = time_at(static_cast<std::int64_t>(count));
     }
-    if (!grab()) throw error("it was opened, but gives no picture");
+    const bool has_picture = grab();
+    if (is_stopped()) return false;
+    if (!has_picture) throw error("it was opened, but gives no picture");
     info_.width = picture_.cols;
     info_.height = picture_.rows;
     spec_ = spec_of(info_.width, info_.height);
+    return true;
   }
 
   /// The number of a camera, if the source is one.
@@ -196,7 +208,8 @@ class CaptureTask final : public Task {
   std::string source_;
   VideoCaptureOptions options_;
   BoundedQueue<Item> queue_{depth};
-  std::stop_callback<Stopping> pass_on_;
+  std::atomic<bool> is_stopped_{false};
+  std::stop_callback<Stopping> pass_on_;  // of the two before it
   FramePool<MatPicture> pool_;
   cv::VideoCapture capture_;
   cv::Mat picture_;
