@@ -1,5 +1,6 @@
 #include "stream_infer/opencv/dnn_detector.hpp"
 
+#include "opencv/exported_heads.hpp"
 #include "opencv/pictures.hpp"
 #include "opencv/toy_models.hpp"
 #include "stream_infer/algo/algo.hpp"
@@ -157,6 +158,41 @@ TEST_CASE("YOLOv5: the score is the product", "[opencv][dnn]") {
   CHECK(is_near(found[2].box, {10, 16, 4, 8}));
   CHECK(found[3].score == Approx(0.4));
   CHECK(is_near(found[3].box, {26, 24, 4, 8}));
+}
+
+TEST_CASE("The last layers of YOLOv8 and YOLOv5, as they are exported", "[opencv][dnn]") {
+  const test::TemporaryFolder folder;
+  si::FramePool<> pool;
+  const std::vector<si::Frame> window{
+      frame_with(pool, {.width = 32, .height = 32}, {{{8, 16, 8, 8}, red}, {{24, 0, 8, 8}, {0, 204, 0}}})};
+  const auto found_by = [&](const test::OnnxModel& model) {
+    return si::DnnDetector{folder.file("model.onnx", model.bytes()), {.labels = red_green}}.run(window);
+  };
+  const bool spread = GENERATE(true, false);
+  si::Detections found;
+  try {
+    found = found_by(test::exported_yolov8(spread));
+  } catch (const si::Error& error) {  // OpenCV before 4.7
+    REQUIRE_FALSE(spread);
+    CHECK_THAT(error.what(),
+               ContainsSubstring("OpenCV " + cv::getVersionString() + " cannot run it on an input of [1,3,32,32]: "));
+    return;
+  }
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].label == "red");
+  CHECK(found[0].score == Approx(0.99995).margin(1e-5));
+  CHECK(is_near(found[0].box, {4, 12, 16, 16}));
+  CHECK(found[1].label == "green");
+  CHECK(found[1].score == Approx(1 / (1 + std::exp(-6.))));
+  CHECK(is_near(found[1].box, {20, 0, 12, 12}));  // of 16x16; the rest is not in the picture
+
+  found = found_by(test::exported_yolov5());
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].label == "red");
+  CHECK(found[0].score == Approx(0.99991).margin(1e-5));
+  CHECK(is_near(found[0].box, {8, 16, 8, 8}));
+  CHECK(found[1].label == "green");
+  CHECK(is_near(found[1].box, {24, 0, 8, 8}));
 }
 
 TEST_CASE("SSD: parts of the input, and the picture of the batch", "[opencv][dnn]") {
@@ -331,7 +367,7 @@ TEST_CASE("A file that is missing, or no model, is an error at once", "[opencv][
 
   test::OnnxModel unknown;
   unknown.input("images", {1, 3, 32, 32}).node("Frobnicate", {"images"}, "output").output("output", {1, 3, 32, 32});
-  CHECK_THAT(refusal(folder.file("unknown.onnx", unknown.bytes())), ContainsSubstring("OpenCV cannot read it: "));
+  CHECK_THAT(refusal(folder.file("unknown.onnx", unknown.bytes())), ContainsSubstring(" cannot read it: "));
 }
 
 TEST_CASE("An input that does not fit is an error that says what was found", "[opencv][dnn]") {

@@ -82,11 +82,14 @@ class OnnxModel {
 
   using Attributes = std::vector<std::pair<std::string, std::vector<std::int64_t>>>;
 
-  OnnxModel& node(const std::string& type, const std::vector<std::string>& inputs, const std::string& output,
-                  const Attributes& lists = {}, const std::vector<std::pair<std::string, std::int64_t>>& numbers = {}) {
+  /// A node with several outputs.
+  OnnxModel& node_of(const std::string& type, const std::vector<std::string>& inputs,
+                     const std::vector<std::string>& outputs, const Attributes& lists = {},
+                     const std::vector<std::pair<std::string, std::int64_t>>& numbers = {}) {
     Message node;
     for (const std::string& name : inputs) node.text(1, name);
-    node.text(2, output).text(3, type + "_" + output).text(4, type);
+    for (const std::string& name : outputs) node.text(2, name);
+    node.text(3, type + "_" + outputs.front()).text(4, type);
     for (const auto& [name, values] : lists) {
       Message attribute;
       attribute.text(1, name).number(20, 7);
@@ -99,6 +102,11 @@ class OnnxModel {
     }
     graph_.message(1, node);
     return *this;
+  }
+
+  OnnxModel& node(const std::string& type, const std::vector<std::string>& inputs, const std::string& output,
+                  const Attributes& lists = {}, const std::vector<std::pair<std::string, std::int64_t>>& numbers = {}) {
+    return node_of(type, inputs, std::vector<std::string>{output}, lists, numbers);
   }
 
   [[nodiscard]] Bytes bytes() const {

@@ -45,6 +45,7 @@ struct DnnDetectorOptions {
 ///       si::DnnDetector detector{"yolov8n.onnx", {.batch = 4}};
 ///     };
 ///
+/// What OpenCV can run depends on its version: YOLOv8 as it is exported takes 4.7 or later, YOLOv5 an export with opset=12.
 /// It can be moved, not copied. For one thread at a time; OpenCV itself uses as many as cv::getNumThreads() says.
 class DnnDetector {
  public:

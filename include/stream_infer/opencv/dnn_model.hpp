@@ -83,7 +83,7 @@ class DnnModel {
     try {
       net_ = cv::dnn::readNetFromONNX(path_);
     } catch (const cv::Exception& exception) {
-      throw error("OpenCV cannot read it: " + one_line(exception));
+      throw error("OpenCV " + cv::getVersionString() + " cannot read it: " + one_line(exception));
     }
     net_.setPreferableBackend(settings.backend);
     net_.setPreferableTarget(settings.target);
@@ -91,7 +91,8 @@ class DnnModel {
     try {
       forward();
     } catch (const cv::Exception& exception) {
-      throw error("OpenCV cannot run it on an input of " + shape_text(shape_of(input_)) + ": " + one_line(exception));
+      throw error("OpenCV " + cv::getVersionString() + " cannot run it on an input of " + shape_text(shape_of(input_)) +
+                  ": " + one_line(exception));
     }
     for (const cv::Mat& output : outputs_)
       if (output.depth() != CV_32F) throw error("expected outputs of float, found " + cv::typeToString(output.type()));
