@@ -19,6 +19,10 @@ set(stream_infer_influx_headers line_protocol.hpp influx_exporter.hpp)
 set(stream_infer_tdengine_headers tdengine_exporter.hpp)
 set(stream_infer_opencv_headers opencv/mat.hpp opencv/hog_people.hpp opencv/cascade_detector.hpp
                                 opencv/background_motion.hpp opencv/overlay.hpp)
+set(stream_infer_opencv_dnn_headers opencv/onnx_inputs.hpp opencv/dnn_input.hpp opencv/dnn_model.hpp
+                                    opencv/detection_layout.hpp opencv/dnn_detector.hpp opencv/dnn_classifier.hpp)
+set(stream_infer_opencv_videoio_headers opencv/mat_picture.hpp opencv/video_capture_reader.hpp
+                                        opencv/video_capture_producer.hpp)
 
 set(stream_infer_made_adapters)
 foreach(adapter IN LISTS stream_infer_adapters)

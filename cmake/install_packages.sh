@@ -5,7 +5,7 @@ build_packages=(g++ cmake ninja-build pkg-config ffmpeg
                 libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavdevice-dev libavfilter-dev)
 # What the optional parts need.
 adapter_packages=(nlohmann-json3-dev libsqlite3-dev libhiredis-dev libmariadb-dev libmosquitto-dev libcurl4-openssl-dev
-                  libopencv-objdetect-dev libopencv-video-dev)
+                  libopencv-objdetect-dev libopencv-video-dev libopencv-dnn-dev libopencv-videoio-dev)
 
 # install_packages PACKAGE…: installs those that are missing. Without apt-get it says what must be there and goes on.
 install_packages() {

@@ -1,7 +1,7 @@
 # What the optional parts need, for this build and for those who use the installed package.
 
 # Those that there are, each after those that it builds on: stream_infer_NAME_needs.
-set(stream_infer_adapters json sqlite redis mysql mqtt http webhook influx tdengine opencv)
+set(stream_infer_adapters json sqlite redis mysql mqtt http webhook influx tdengine opencv opencv_dnn opencv_videoio)
 set(stream_infer_sqlite_needs json)
 set(stream_infer_redis_needs json)
 set(stream_infer_mysql_needs json)
@@ -10,6 +10,8 @@ set(stream_infer_http_needs json)
 set(stream_infer_webhook_needs json http)
 set(stream_infer_influx_needs json http)
 set(stream_infer_tdengine_needs json http influx)
+set(stream_infer_opencv_dnn_needs opencv)
+set(stream_infer_opencv_videoio_needs opencv)
 
 # Looks for a client library by a header of it and its file's name: gives target stream_infer_client::NAME if it is there.
 macro(stream_infer_find_client name header library)
@@ -78,6 +80,12 @@ macro(stream_infer_find_adapter name)
   elseif("${name}" STREQUAL "opencv")
     stream_infer_find_opencv()
     set(stream_infer_opencv_HELP "stream_infer::opencv needs OpenCV 4: apt-get install libopencv-objdetect-dev libopencv-video-dev")
+  elseif("${name}" STREQUAL "opencv_dnn")
+    stream_infer_find_client(opencv_dnn opencv2/dnn.hpp opencv_dnn opencv4)
+    set(stream_infer_opencv_dnn_HELP "stream_infer::opencv_dnn needs OpenCV 4 with its dnn part: apt-get install libopencv-dnn-dev libopencv-objdetect-dev libopencv-video-dev")
+  elseif("${name}" STREQUAL "opencv_videoio")
+    stream_infer_find_client(opencv_videoio opencv2/videoio.hpp opencv_videoio opencv4)
+    set(stream_infer_opencv_videoio_HELP "stream_infer::opencv_videoio needs OpenCV 4 with its videoio part: apt-get install libopencv-videoio-dev libopencv-objdetect-dev libopencv-video-dev")
   elseif("${name}" MATCHES "^(webhook|influx|tdengine)$")
     set(stream_infer_${name}_FOUND TRUE)  # needs what it builds on, and nothing else
     set(stream_infer_${name}_LIBRARIES)

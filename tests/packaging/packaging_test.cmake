@@ -90,12 +90,20 @@ elseif(CASE STREQUAL "adapters")
   configure_must_fail("apt-get install libsqlite3-dev" ${WORK_DIR}/library-missing ${SOURCE_DIR}
                       -D STREAM_INFER_FFMPEG=OFF -D STREAM_INFER_ADAPTERS=sqlite ${without})
   if(ADAPTERS)  # all that can be made here
-    configure(${WORK_DIR}/all ${SOURCE_DIR} -D STREAM_INFER_BUILD_TESTS=OFF -D STREAM_INFER_BUILD_EXAMPLES=OFF
-              -D STREAM_INFER_FFMPEG=OFF -D STREAM_INFER_ADAPTERS=${ADAPTERS})
+    # In a file: a list does not come through as an argument.
+    file(WRITE ${WORK_DIR}/all.cmake "set(STREAM_INFER_ADAPTERS \"${ADAPTERS}\" CACHE STRING \"\")\n"
+         "set(ADAPTER \"${ADAPTERS}\" CACHE STRING \"\")\n")
+    configure(${WORK_DIR}/all ${SOURCE_DIR} -C ${WORK_DIR}/all.cmake -D STREAM_INFER_BUILD_TESTS=OFF
+              -D STREAM_INFER_BUILD_EXAMPLES=OFF -D STREAM_INFER_FFMPEG=OFF)
     run(${CMAKE_COMMAND} --install ${WORK_DIR}/all --prefix ${WORK_DIR}/all-prefix)
-    configure(${WORK_DIR}/all-build ${consumer} -D CONSUME=find_package -D STREAM_INFER_VERSION=${VERSION}
-              -D CMAKE_PREFIX_PATH=${WORK_DIR}/all-prefix -D CORE_ONLY=ON -D ADAPTER=${ADAPTERS})
+    configure(${WORK_DIR}/all-build ${consumer} -C ${WORK_DIR}/all.cmake -D CONSUME=find_package
+              -D STREAM_INFER_VERSION=${VERSION} -D CMAKE_PREFIX_PATH=${WORK_DIR}/all-prefix -D CORE_ONLY=ON)
     build_and_run(${WORK_DIR}/all-build)
+    foreach(adapter IN LISTS ADAPTERS)
+      if(NOT adapter MATCHES "^(json|http)$" AND NOT EXISTS ${WORK_DIR}/all-build/${adapter}_consumer)
+        message(FATAL_ERROR "nothing was built with ${adapter}")
+      endif()
+    endforeach()
   endif()
   configure_must_fail("STREAM_INFER_ADAPTERS names sqlit; there are: json" ${WORK_DIR}/unknown ${SOURCE_DIR}
                       -D STREAM_INFER_FFMPEG=OFF -D STREAM_INFER_ADAPTERS=sqlit)

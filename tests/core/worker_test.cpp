@@ -1,4 +1,4 @@
-#include "stream_infer/ffmpeg/worker.hpp"
+#include "stream_infer/core/worker.hpp"
 
 #include "support/catch.hpp"
 #include "support/process.hpp"
@@ -12,7 +12,7 @@
 #include <utility>
 
 using namespace std::chrono_literals;
-using stream_infer::ffmpeg::Worker;
+using stream_infer::detail::Worker;
 using stream_infer::test::eventually;
 using stream_infer::test::soon;
 using stream_infer::test::Stopwatch;
@@ -21,7 +21,7 @@ namespace {
 
 /// Does what it is given.
 template <class Work>
-struct Doing final : stream_infer::ffmpeg::Task {
+struct Doing final : stream_infer::detail::Task {
   explicit Doing(Work what) : work{std::move(what)} {}
   void run() noexcept override { work(); }
   Work work;
@@ -34,7 +34,7 @@ Worker start(Work work) {
 
 }  // namespace
 
-TEST_CASE("What a worker wrote is there when its work is done", "[ffmpeg][worker]") {
+TEST_CASE("What a worker wrote is there when its work is done", "[worker]") {
   for (int i = 0; i < 200; ++i) {
     const auto result = std::make_shared<int>(0);
     Worker worker = start([result, i] { *result = i; });
@@ -43,7 +43,7 @@ TEST_CASE("What a worker wrote is there when its work is done", "[ffmpeg][worker
   }
 }
 
-TEST_CASE("Work that ends in time is waited for", "[ffmpeg][worker]") {
+TEST_CASE("Work that ends in time is waited for", "[worker]") {
   const auto ended = std::make_shared<std::atomic<bool>>(false);
   {
     const Worker worker = start([ended] {
@@ -55,8 +55,8 @@ TEST_CASE("Work that ends in time is waited for", "[ffmpeg][worker]") {
   CHECK(ended.use_count() == 1);  // and what it owned is gone
 }
 
-TEST_CASE("Work is asked to stop by its owner's end, and by another taking its place", "[ffmpeg][worker]") {
-  struct UntilStopped final : stream_infer::ffmpeg::Task {
+TEST_CASE("Work is asked to stop by its owner's end, and by another taking its place", "[worker]") {
+  struct UntilStopped final : stream_infer::detail::Task {
     void run() noexcept override { stopped.wait(false); }
     void stop() noexcept override {
       stopped = true;
@@ -78,7 +78,7 @@ TEST_CASE("Work is asked to stop by its owner's end, and by another taking its p
   CHECK(stopwatch.elapsed() < Worker::grace);
 }
 
-TEST_CASE("Work that does not end is left behind, and ends when it is let", "[ffmpeg][worker]") {
+TEST_CASE("Work that does not end is left behind, and ends when it is let", "[worker]") {
   const auto let = std::make_shared<std::atomic<bool>>(false);
   const Stopwatch stopwatch;
   {
@@ -92,7 +92,7 @@ TEST_CASE("Work that does not end is left behind, and ends when it is let", "[ff
   CHECK(eventually([&] { return let.use_count() == 1; }));
 }
 
-TEST_CASE("Waiting for a worker ends with a stop", "[ffmpeg][worker]") {
+TEST_CASE("Waiting for a worker ends with a stop", "[worker]") {
   const auto let = std::make_shared<std::atomic<bool>>(false);
   std::stop_source stop;
   Worker worker = start([let] { let->wait(false); });
