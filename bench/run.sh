@@ -38,6 +38,11 @@ head "Every frame of a 1080p H.264 clip to 640x360 BGR24 and into an algorithm, 
 "$bin/compare" "$runs" "stream_infer" "ffmpeg -i CLIP -f null -" \
   -- "$bin/sampled" "$out/1080p.mp4" 1,1,0 -- ffmpeg -v error -i "$out/1080p.mp4" -f null -
 
+head "Recording a 1080p clip with x264's preset veryfast, against ffmpeg transcoding it with the same settings"
+"$bin/compare" "$runs" "stream_infer" "ffmpeg -i CLIP -c:v libx264 -preset veryfast -g 60 OUT" \
+  -- "$bin/recorder" "$out/1080p.mp4" "$out/recorded.mp4" \
+  -- ffmpeg -v error -nostdin -y -i "$out/1080p.mp4" -c:v libx264 -preset veryfast -g 60 "$out/transcoded.mp4"
+
 head "Memory does not follow the length: a clip of 300 s against one of 30 s, all frames converted"
 "$bin/compare" "$runs" "300 s" "30 s" -- "$bin/sampled" "$out/360p-long.mp4" 1,1,0 -- "$bin/sampled" "$out/360p.mp4" 1,1,0
 

@@ -76,7 +76,7 @@ namespace detail {
 
 /// Where in a value something is, for errors: "value", or "value/boxes/0/score". Empty if it is not there.
 template <class Is>
-[[nodiscard]] std::string place_in(const nlohmann::json& json, Is is, std::string place = "value") {
+[[nodiscard]] std::string place_in(const nlohmann::json& json, Is is, const std::string& place = "value") {
   if (!json.is_structured()) return is(json) ? place : std::string{};
   for (const auto& item : json.items())
     if (std::string found = place_in(item.value(), is, place + '/' + item.key()); !found.empty()) return found;
