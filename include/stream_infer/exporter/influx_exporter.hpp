@@ -106,10 +106,10 @@ class LineClient {
 ///
 ///     SELECT value_count FROM head WHERE source = 'clip.mp4' ORDER BY time DESC LIMIT 10
 ///
-/// A repeat has the same series and time, and so adds nothing; one with other values takes the place of the old. The times of recordings are near 1970: keep them where nothing
-/// expires. collect() returns when the server has the record. What InfluxDB refuses (a field that had another type before,
-/// a time that its retention policy has no place for) is refused for good; any other failure may pass. Both throw, and the
-/// record is lost to this exporter unless it is made reliable().
+/// A repeat has the same series and time, and so adds nothing; one with other values takes the place of the old. The times of
+/// recordings are near 1970: keep them where nothing expires. collect() returns when the server has the record. What InfluxDB
+/// refuses (a field that had another type before, a time that its retention policy has no place for) is refused for good;
+/// any other failure may pass. Both throw, and the record is lost to this exporter unless it is made reliable().
 class InfluxExporter : public detail::CollectsOneByOne<InfluxExporter> {
  public:
   /// Asks the server. That it is not there yet is no error: it is asked again at each write().
