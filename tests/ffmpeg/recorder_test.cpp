@@ -68,8 +68,14 @@ double psnr(si::ImageView a, si::ImageView b) {
 }
 
 /// What FFmpeg reads of a file.
+si::FFmpegOptions with_playlists() {
+  si::FFmpegOptions options;
+  options.allowed.playlists_in_files = true;
+  return options;
+}
+
 std::vector<si::Frame> frames_of(const std::string& path) {
-  si::FFmpegProducer producer;
+  si::FFmpegProducer producer{with_playlists()};
   auto reader = producer.open(path, {});
   std::vector<si::Frame> frames;
   for (si::Frame frame; reader.read(frame) == si::ReadStatus::frame;) frames.push_back(frame);
@@ -150,7 +156,8 @@ TEST_CASE("Any container and encoder of FFmpeg will do", "[ffmpeg][recorder]") {
         Kind{"a.mkv", "ffv1", "ffv1", 35}, Kind{"a.webm", "", "vp9", 25}, Kind{"a.webm", "libvpx", "vp8", 25},
         Kind{"a.mov", "mjpeg", "mjpeg", 30}, Kind{"a.avi", "mpeg4", "mpeg4", 25}, Kind{"a.avi", "", "h264", 30},
         Kind{"a.ts", "mpeg2video", "mpeg2video", 25}, Kind{"a.mpg", "mpeg1video", "mpeg1video", 25},
-        Kind{"a.flv", "", "h264", 30}, Kind{"a.ogv", "libtheora", "theora", 25}, Kind{"a.gif", "", "gif", 15}}) {
+        Kind{"a.flv", "", "h264", 30}, Kind{"a.m3u8", "", "h264", 30}, Kind{"a.ogv", "libtheora", "theora", 25},
+        Kind{"a.gif", "", "gif", 15}}) {
     CAPTURE(kind.name, kind.encoder);
     if (*kind.encoder != '\0' && avcodec_find_encoder_by_name(kind.encoder) == nullptr) {
       WARN("skipped: this FFmpeg has no " << kind.encoder);
@@ -171,7 +178,7 @@ TEST_CASE("Any container and encoder of FFmpeg will do", "[ffmpeg][recorder]") {
       CHECK(apart(found[i].time(), static_cast<int>(i) * 40ms) < 21ms);
       if (i % 7 == 0) CHECK(psnr(found[i].image(), picture(static_cast<int>(i)).view()) > kind.quality);
     }
-    CHECK(si::FFmpegProducer{}.get_info(folder / kind.name).codec == kind.codec);
+    CHECK(si::FFmpegProducer{with_playlists()}.get_info(folder / kind.name).codec == kind.codec);
   }
 }
 

@@ -50,6 +50,7 @@ class Output {
     NamedOptions options{};                  ///< of the container, or of the protocol
     MediaTime timeout{};                     ///< for what a network is waited for, each time; 0 is for ever
     std::string_view owner{};                ///< for errors
+    bool is_live = false;                    ///< it has no end: what is old may go
     std::shared_ptr<Interrupt> interrupt{};  ///< null: one of its own
   };
 
@@ -205,6 +206,8 @@ class Output {
     if (is_container(mp4_and_its_like)) set("movflags", "frag_keyframe+delay_moov+default_base_moof");
     if (is_container("flv")) set("flvflags", "no_duration_filesize");
     if (is_container("rtsp")) set("rtsp_transport", "tcp");
+    if (is_container("hls") && target_.is_live) set("hls_flags", "delete_segments");
+    if (is_container("hls") && !target_.is_live) set("hls_list_size", "0");  // all of it is listed
   }
 
   /// What FFmpeg waits for is over in time, while the guard lives.

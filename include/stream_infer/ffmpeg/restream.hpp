@@ -120,6 +120,7 @@ class StreamSink {
                                    .options = options_->container_options,
                                    .timeout = options_->timeout,
                                    .owner = "RestreamOptions",
+                                   .is_live = true,
                                    .interrupt = interrupt_});
   }
 
