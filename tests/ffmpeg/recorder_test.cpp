@@ -67,13 +67,13 @@ double psnr(si::ImageView a, si::ImageView b) {
   return squares == 0 ? 1000 : 10 * std::log10(255.0 * 255.0 * static_cast<double>(count) / squares);
 }
 
-/// What FFmpeg reads of a file.
 si::FFmpegOptions with_playlists() {
   si::FFmpegOptions options;
   options.allowed.playlists_in_files = true;
   return options;
 }
 
+/// What FFmpeg reads of a file.
 std::vector<si::Frame> frames_of(const std::string& path) {
   si::FFmpegProducer producer{with_playlists()};
   auto reader = producer.open(path, {});
