@@ -1,11 +1,6 @@
 #include "stream_infer/ffmpeg/recorder.hpp"
 
-#include "stream_infer/algo/load_algo.hpp"
-#include "stream_infer/exporter/memory_exporter.hpp"
 #include "stream_infer/ffmpeg/ffmpeg_producer.hpp"
-#include "stream_infer/inference/inference.hpp"
-#include "stream_infer/player/player.hpp"
-#include "stream_infer/tracker/frame_tracker.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
 #include "support/fault_row.hpp"
@@ -26,7 +21,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
-#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -412,55 +406,4 @@ TEST_CASE("The source's sound is recorded with the pictures of the same time", "
         CHECK(loud > 4 * silent);  // although it is a fifth of the time
       }
     }
-}
-
-namespace {
-
-struct Count {
-  int run(std::span<const si::Frame> frames) { return static_cast<int>(frames.back().index()); }
-};
-
-}  // namespace
-
-TEST_CASE("In realtime a recorder that is too slow costs neither a played frame nor a run", "[ffmpeg][recorder]") {
-  const test::TemporaryFolder folder;
-  test::Random random{test::first_seed()};
-  std::vector<si::Image> noise(3);
-  for (si::Image& image : noise) {
-    image.reset({.width = 1280, .height = 720});
-    for (int y = 0; y < 720; ++y)
-      for (std::uint8_t& byte : image.span().row(y)) byte = static_cast<std::uint8_t>(random.between(0, 255));
-  }
-  for (const si::Overload overload : {si::Overload::wait, si::Overload::drop}) {
-    si::RunReport reports[2];
-    std::uint64_t brought = 0;
-    si::RecorderStats stats;
-    for (const bool records : {false, true}) {
-      si::FFmpegProducer producer{{.width = 320, .threads = 1}};
-      si::FrameTracker tracker{4};
-      si::MemoryExporter<int> exporter;
-      si::Inference inference{tracker, exporter, si::load_algo("count", Count{}, si::Schedule{.interval = 80ms})};
-      si::Recorder recorder{folder / "a.mp4",
-                            {.encoder_options = {{"preset", "placebo"}, {"tune", "zerolatency"}, {"threads", "1"}},
-                             .queue = 2,
-                             .overload = overload}};
-      if (records)
-        inference.process([&](const si::Frame& frame, const auto&) {
-          recorder.write(frame, noise[frame.index() % noise.size()].view());
-          ++brought;
-        });
-      si::Player player{producer, tracker, "lavfi:testsrc2=size=320x180:rate=25:duration=1.6"};
-      reports[records ? 1 : 0] = inference.start(player, {.mode = si::Mode::realtime});
-      recorder.close();
-      stats = recorder.stats();
-    }
-    CHECK(reports[0].source.frames_played == 40);
-    CHECK(reports[1].source.frames_played == 40);
-    CHECK(reports[1].algos[0].runs == reports[0].algos[0].runs);
-    CHECK(reports[1].algos[0].missed.total() == reports[0].algos[0].missed.total());
-    CHECK(brought + reports[1].process_skipped == 40);
-    CHECK(stats.written + stats.dropped == brought);
-    if (overload == si::Overload::wait) CHECK(stats.dropped == 0);
-    CHECK(reports[1].process_skipped + stats.dropped > 0);  // it was too slow
-  }
 }
