@@ -9,4 +9,5 @@ bin=build/release/tests
 echo "$STREAM_INFER_TEST_ROUNDS rounds from seed $STREAM_INFER_TEST_SEED"
 "$bin/schedule/schedule_tests" "[plan]"
 "$bin/player/player_tests" "[play_needs]"
-"$bin/ffmpeg/ffmpeg_tests" "[planner],[planned]"
+"$bin/ffmpeg/planning_tests"
+"$bin/ffmpeg/decoding_tests" "[packet_reader]"

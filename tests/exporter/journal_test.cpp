@@ -185,7 +185,7 @@ TEST_CASE("A damaged journal that cannot be taken over for want of room waits un
   test::Bytes bytes = test::read_file(path);
   bytes[bytes.size() / 2] ^= 1U;
   test::write_file(path, bytes);
-  for (const rlim_t room : {1, 4096, 20'000, 40'000}) {
+  for (const rlim_t room : {rlim_t{1}, rlim_t{4096}, rlim_t{20'000}, rlim_t{40'000}}) {
     const test::FullDisk full{room};
     CAPTURE(room, test::error_of([&] { Journal{path}; }).what());
     CHECK(test::read_file(path) == bytes);

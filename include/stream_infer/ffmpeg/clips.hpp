@@ -52,7 +52,7 @@ class ClipKeeper final : public PacketTap {
         extension_{'.' + options.container},
         writer_{std::move(writer)} {}
 
-  void open(const AVFormatContext& source, int video) override {
+  void open(AVFormatContext& source, int video) override {
     std::vector<PacketStream> streams;
     streams.emplace_back(*source.streams[video]);
     for (unsigned i = 0; i < source.nb_streams; ++i)

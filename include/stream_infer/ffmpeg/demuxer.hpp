@@ -13,6 +13,7 @@
 #include "stream_infer/ffmpeg/stream_index.hpp"
 #include "stream_infer/producer/producer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -211,9 +212,7 @@ class Demuxer {
   static constexpr std::int64_t longest = 4'000'000'000'000'000;  // microseconds: a century
 
   [[nodiscard]] bool is_tapped() const {
-    for (const std::shared_ptr<PacketTap>& tap : taps_)
-      if (tap) return true;
-    return false;
+    return std::ranges::any_of(taps_, [](const std::shared_ptr<PacketTap>& tap) { return tap != nullptr; });
   }
   template <class Call>
   void for_each_tap(Call call) {

@@ -146,13 +146,12 @@ class Encoder {
     }
     for (const auto& [key, value] : settings.options) {
       const int code = set(key.c_str(), value.c_str());
-      const std::string option = std::string{settings.owner} + "::encoder_options";
-      if (code == AVERROR_OPTION_NOT_FOUND)
-        throw Error{Errc::invalid_argument,
-                    "record",
-                    {},
-                    option + ": '" + key + "' is not one that the encoder " + codec.name + " knows"};
-      if (code < 0) throw make_error(code, "record", {}, option + ": '" + key + "' cannot be '" + value + "'");
+      if (code >= 0) continue;
+      std::string what{settings.owner};
+      what += "::encoder_options: ";
+      if (code != AVERROR_OPTION_NOT_FOUND) throw make_error(code, "record", {}, what + cannot_be(key, value));
+      what += "'" + key + "' is not one that the encoder ";
+      throw Error{Errc::invalid_argument, "record", {}, what + codec.name + " knows"};
     }
     return context;
   }

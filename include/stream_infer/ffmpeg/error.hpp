@@ -41,5 +41,11 @@ namespace ffmpeg {
   return {error, step, source, error.message() + " (" + std::string{reason} + ")"};
 }
 
+/// What is wrong with an option, for an Error's reason.
+[[nodiscard]] inline std::string cannot_be(std::string_view option, std::string_view value) {
+  std::string text = "'";
+  return text.append(option).append("' cannot be '").append(value).append("'");
+}
+
 }  // namespace ffmpeg
 }  // namespace stream_infer

@@ -60,7 +60,7 @@ class Output {
     if (interrupt_ == nullptr) interrupt_.reset(new Interrupt);
     quiet_log_once();
     const std::string container = target_.container.empty() ? container_of(target_.url) : target_.container;
-    const std::string url = detail::is_path(target_.url) ? "file:" + target_.url : target_.url;
+    const std::string url = no_other_protocol(target_.url);
     AVFormatContext* made = nullptr;
     avformat_alloc_output_context2(&made, nullptr, container.empty() ? nullptr : container.c_str(), url.c_str());
     if (made == nullptr)
@@ -140,6 +140,11 @@ class Output {
   [[nodiscard]] const std::shared_ptr<Interrupt>& interrupt() const { return interrupt_; }
 
  private:
+  /// A name with a colon is a file's all the same. Not by "file:", for what removes files takes that for a folder's name.
+  [[nodiscard]] static std::string no_other_protocol(const std::string& url) {
+    return detail::is_path(url) && !url.starts_with('/') ? "./" + url : url;
+  }
+
   /// The containers that go with what FFmpeg does not tell by a file's name.
   [[nodiscard]] static std::string container_of(std::string_view url) {
     const auto is = [url](std::string_view scheme) { return url.starts_with(scheme); };
@@ -192,9 +197,7 @@ class Output {
         others_.set(key.c_str(), value.c_str());  // of the protocol, it may be
         continue;
       }
-      if (code < 0)
-        throw make_error(code, "record", name_,
-                         option("container_options") + ": '" + key + "' cannot be '" + value + "'");
+      if (code < 0) throw make_error(code, "record", name_, option("container_options") + ": " + cannot_be(key, value));
     }
   }
 

@@ -17,7 +17,7 @@ class PacketTap {
   virtual ~PacketTap() = default;
 
   /// A source has been opened, perhaps again. \param video  the index of the stream that is played
-  virtual void open(const AVFormatContext& source, int video) = 0;
+  virtual void open(AVFormatContext& source, int video) = 0;
   /// A packet of that stream, or of an audio stream, has been read.
   virtual void packet(const AVPacket& packet) = 0;
   /// What has that time stamp in the video stream is a frame at that media time.

@@ -87,7 +87,7 @@ class Recording final : public Task {
       }
       if (!used_.empty()) picture = used_.pop_front();
     }
-    if (!encoder_) {  // the thread uses it only after the first picture
+    if (!maker_) {  // the thread uses the encoder only after the first picture
       encoder_.emplace(settings_.encoder, sink_.format(),
                        Encoder::Pictures{image.width, image.height, period, settings_.keyframe_interval});
       maker_.emplace(encoder_->context());
@@ -161,12 +161,13 @@ class Recording final : public Task {
   }
 
   void encode_all() {
+    bool has_begun = false;
     std::unique_lock lock{mutex_};
     for (;;) {
       changed_.wait(lock, [this] { return ends_ || !waiting_.empty(); });
       if (waiting_.empty()) break;
       UniqueFrame picture = waiting_.pop_front();
-      is_encoding_ = true;
+      has_begun = is_encoding_ = true;
       changed_.notify_all();
       lock.unlock();
       std::uint64_t RecorderStats::*const became = encode(*picture);
@@ -177,7 +178,7 @@ class Recording final : public Task {
       used_.push_back(std::move(picture));
     }
     lock.unlock();
-    if (encoder_) {
+    if (has_begun) {
       encoder_->finish();
       pass_on();
     }

@@ -21,9 +21,8 @@ namespace stream_infer::ffmpeg {
 /// they are; take() is called by another thread.
 class SoundTap final : public PacketTap {
  public:
-  void open(const AVFormatContext& source, int video) override {
-    const int best = av_find_best_stream(const_cast<AVFormatContext*>(&source),  // which it does not change
-                                         AVMEDIA_TYPE_AUDIO, -1, video, nullptr, 0);
+  void open(AVFormatContext& source, int video) override {
+    const int best = av_find_best_stream(&source, AVMEDIA_TYPE_AUDIO, -1, video, nullptr, 0);
     std::vector<PacketStream> streams;
     streams.emplace_back(*source.streams[video]);
     if (best >= 0) streams.emplace_back(*source.streams[best]);
