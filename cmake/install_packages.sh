@@ -32,3 +32,10 @@ install_packages() {
   "${root[@]}" apt-get update -qq &&
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}"
 }
+
+# clang's sanitizers and fuzzer, where they are a package of their own.
+install_sanitizers_of_clang() {
+  command -v clang++ >/dev/null || return 0
+  find "$(clang++ -print-resource-dir)/lib" -name 'libclang_rt.asan*' 2>/dev/null | grep -q . ||
+    install_packages "libclang-rt-$(clang++ -dumpversion | cut -d. -f1)-dev"
+}

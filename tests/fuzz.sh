@@ -9,9 +9,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . cmake/install_packages.sh
 install_packages clang "${build_packages[@]}"
-runtime=$(clang++ -print-resource-dir)/lib
-find "$runtime" -name 'libclang_rt.fuzzer*' 2>/dev/null | grep -q . ||
-  install_packages "libclang-rt-$(clang++ -dumpversion | cut -d. -f1)-dev"
+install_sanitizers_of_clang
 
 seconds=${1:-600}
 targets=("${@:2}")

@@ -221,7 +221,7 @@ TEST_CASE("A store that is absent at the start gets all later", "[exporter][reli
       lane.collect(exporter, 200);
       CHECK_FALSE(exporter.flush(20ms));
       CHECK(exporter.stats().waiting == lane.next());
-      CHECK(exporter.stats().failures > 0);
+      CHECK(test::eventually([&] { return exporter.stats().failures > 0; }));
     }
     CHECK(lane.longest() < at_most);
     server.start();

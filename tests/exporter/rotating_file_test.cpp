@@ -101,7 +101,7 @@ TEST_CASE("A file that has become old is put aside when there is more to write",
 }
 
 TEST_CASE("A file that somebody deletes or moves is begun anew", "[exporter][file]") {
-  for (const std::uint64_t bytes : {0, 4}) {
+  for (const std::uint64_t bytes : {std::uint64_t{0}, std::uint64_t{4}}) {
     const test::TemporaryFolder folder;
     const std::string path = folder / "a.txt";
     RotatingFile file{path, {.bytes = bytes}, "h\n"};

@@ -1,7 +1,9 @@
 #include "stream_infer/ffmpeg/clips.hpp"
 
-#include "stream_infer/exporter/memory_exporter.hpp"
+#include "stream_infer/algo/load_algo.hpp"
+#include "stream_infer/exporter/record.hpp"
 #include "stream_infer/ffmpeg/ffmpeg_producer.hpp"
+#include "stream_infer/inference/inference.hpp"
 #include "stream_infer/player/player.hpp"
 #include "stream_infer/tracker/frame_tracker.hpp"
 #include "support/catch.hpp"
@@ -19,7 +21,9 @@
 #include <filesystem>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -248,4 +252,69 @@ TEST_CASE("What cannot be saved is an error at once", "[ffmpeg][clips]") {
   si::Clips clips{{.folder = folder / ""}};
   for (const char* const name : {"../a", "a/b", ".a"})
     CHECK_THAT(test::error_of([&] { clips.save(0s, name); }).what(), ContainsSubstring("name of a file"));
+}
+
+TEST_CASE("However far reading is ahead of the results, events make the same clips", "[ffmpeg][clips]") {
+  struct Often {
+    bool run(std::span<const si::Frame> frames) {
+      std::this_thread::sleep_for(2ms);  // meanwhile reading goes on
+      return frames.back().time() < 12s || frames.back().time() >= 17s;
+    }
+  };
+  for (const int threads : {1, 4}) {
+    CAPTURE(threads);
+    const test::TemporaryFolder folder;
+    Saved saved;
+    si::Clips clips{{.folder = folder / "", .before = 1s, .after = 1s, .on_clip = saved.keep()}};
+    struct Exporter {
+      void collect(const si::Record<bool>& record) {
+        if (record.value) clips.save(record.time);
+      }
+      si::Clips& clips;
+    } exporter{clips};
+    si::FFmpegProducer producer{{.threads = threads, .taps = {clips.tap()}}};
+    si::FrameTracker tracker;
+    si::Inference inference{tracker, exporter, si::load_algo("often", Often{}, si::Schedule{.interval = 200ms})};
+    si::Player player{producer, tracker, source("clips.mp4")};
+    inference.start(player);
+    clips.close();
+    REQUIRE(saved.clips.size() == 2);
+    CHECK(saved.clips[0].begin == 0s);
+    CHECK(apart(saved.clips[0].end, 12960ms) < 250ms);  // the last event was at 11.96 s
+    CHECK(saved.clips[0].events == 60);
+    CHECK(saved.clips[1].begin == 16s);
+    CHECK(apart(saved.clips[1].end, 20s) < 41ms);
+    CHECK(saved.clips[1].events == 15);
+    CHECK(clips.stats().missed == 0);
+  }
+}
+
+TEST_CASE("An event outside of the clip that is being written gets its own after it", "[ffmpeg][clips]") {
+  const test::TemporaryFolder folder;
+  Saved saved;
+  si::Clips clips{{.folder = folder / "", .before = 1s, .after = 3s, .on_clip = saved.keep()}};
+  const std::vector<si::Frame> frames = play(source("clips.mp4"), {clips.tap()}, [&](const si::Frame& frame) {
+    if (frame.index() == 250) {
+      clips.save(frame.time(), "now");
+      clips.save(5s, "late");
+      clips.save(5200ms, "late");
+      clips.save(15s, "to come");
+    }
+  });
+  clips.close();
+  REQUIRE(saved.clips.size() == 3);
+  CHECK(saved.clips[0].path == folder / "now.mp4");
+  CHECK(saved.clips[0].begin == 9s);
+  CHECK(apart(saved.clips[0].end, 13s) < 200ms);
+  CHECK(saved.clips[1].path == folder / "late.mp4");
+  CHECK(saved.clips[1].begin == 4s);
+  CHECK(apart(saved.clips[1].end, 8200ms) < 200ms);
+  CHECK(saved.clips[1].events == 2);
+  CHECK(saved.clips[2].path == folder / "to come.mp4");
+  CHECK(saved.clips[2].begin <= 14s);
+  CHECK(saved.clips[2].begin >= 13s);
+  CHECK(apart(saved.clips[2].end, 18s) < 200ms);
+  CHECK(clips.stats().events == 4);
+  CHECK(clips.stats().missed == 0);
+  for (const si::Clip& clip : saved.clips) check_pixels(clip, frames);
 }

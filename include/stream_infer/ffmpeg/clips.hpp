@@ -68,10 +68,8 @@ class ClipKeeper final : public PacketTap {
     if (closed_ || !stream || (packet.pts == AV_NOPTS_VALUE && packet.dts == AV_NOPTS_VALUE)) return;
     KeptPacket kept{make_packet(), origin_, *stream};
     if (av_packet_ref(kept.packet.get(), &packet) < 0) throw std::bad_alloc{};
-    if (clip_) extend(kept);
     ring_.push(std::move(kept));
-    const KeptPacket& newest = ring_[ring_.size() - 1];
-    if (newest.is_key() && origin_->shift) ring_.forget_before(newest.time() - before_ - latest_result);
+    extend();
     while (ring_.bytes() > max_bytes_ && ring_.forget_some()) {}
   }
 
@@ -87,28 +85,22 @@ class ClipKeeper final : public PacketTap {
     if (streams_) begin_origin();
   }
 
+  void played(std::optional<MediaTime> time) override {
+    const std::lock_guard lock{mutex_};
+    if (!time) return end_clips();
+    played_ = *time;
+    if (clip_ && played_ > clip_->end + clip_->lag) end_clip();
+    ring_.forget_before(stream_infer::detail::min(played_, earliest_) - before_ - latest_result);
+  }
+
   void save(MediaTime time, const std::string& name) {
     const std::lock_guard lock{mutex_};
-    if (clip_ && time >= clip_->begin && time <= clip_->end) {
-      ++stats_.events;
-      ++clip_->events;
-      clip_->end =
-          stream_infer::detail::min(stream_infer::detail::max(clip_->end, time + after_), clip_->begin + longest_);
-      return;
-    }
-    const std::optional<std::size_t> first = closed_ ? std::nullopt : ring_.find(time - before_, time);
-    if (!first) {
-      ++stats_.missed;
-      return;
-    }
-    ++stats_.events;
-    if (clip_) end_clip();
-    begin_clip(*first, time, name);
+    add({time, name});
   }
 
   void finish() {
     const std::lock_guard lock{mutex_};
-    if (clip_) end_clip();
+    end_clips();
     closed_ = true;
   }
 
@@ -121,46 +113,120 @@ class ClipKeeper final : public PacketTap {
   }
 
  private:
-  static constexpr MediaTime latest_result{30'000'000'000};  // that an event may be behind the newest packet
+  static constexpr MediaTime latest_result{30'000'000'000};  // that an event may be behind what is played
+  static constexpr std::size_t most_waiting = 10'000;
 
+  struct Event {
+    MediaTime time{};
+    std::string name{};
+  };
   /// What is being written.
   struct Current {
     std::shared_ptr<PacketOrigin> origin;
     MediaTime begin{}, end{};
+    MediaTime lag{};         // of its events behind what was played: the next ones may be as late
+    std::uint64_t next = 0;  // number of the packet that it gets next, if that is not behind its end
     std::uint64_t events = 1;
   };
 
   /// What comes does not join what has come.
-  void begin_origin() {
-    if (clip_ && clip_->origin == origin_) end_clip();
-    origin_.reset(new PacketOrigin{.streams = streams_});
-  }
+  void begin_origin() { origin_.reset(new PacketOrigin{.streams = streams_}); }
 
-  void begin_clip(std::size_t first, MediaTime time, const std::string& name) {
-    clip_ = Current{.origin = ring_[first].origin, .begin = ring_[first].time(), .end = time + after_};
-    writer_->add({.begin = path_of(name.empty() ? "clip-" + std::to_string(time.count() / 1'000'000) : name)});
-    const std::size_t size = ring_.size();
-    for (std::size_t i = first; i < size && clip_; ++i)
-      if (ring_[i].origin == clip_->origin) extend(ring_[i]);
-    if (clip_ && clip_->origin != origin_) end_clip();  // there is no more of it
-  }
-
-  /// Gives the clip a packet, or ends it if that is behind its end.
-  void extend(const KeptPacket& packet) {
-    if (packet.origin != clip_->origin) return;
-    if (packet.stream == 0 && packet.decoding_time() > clip_->end) return end_clip();
-    if (packet.stream != 0 && packet.time() > clip_->end) return;
-    if (writer_->bytes() > max_bytes_) {
-      writer_->add({.fail = true});
-      clip_.reset();
+  void add(Event event) {
+    if (closed_) {
+      ++stats_.missed;
       return;
     }
-    writer_->add({.packet = packet.share()});
+    const bool is_over = clip_ && event.time > clip_->end && played_ > clip_->end;
+    const bool has_gap = clip_ && clip_->next < ring_.number();  // what it would get next took too much memory
+    if (is_over || has_gap) end_clip();
+    if (!clip_) return begin_clip(event);
+    const MediaTime end = stream_infer::detail::max(clip_->end, event.time + after_);
+    const bool fits = event.time >= clip_->begin && event.time <= clip_->end;
+    if (!fits || end > stream_infer::detail::max(clip_->end, clip_->begin + longest_)) return wait(std::move(event));
+    ++stats_.events;
+    ++clip_->events;
+    clip_->lag = stream_infer::detail::max(clip_->lag, played_ - event.time);
+    clip_->end = end;
+    extend();
+  }
+
+  /// One that is outside of the clip that is being written, or would make it too long, gets its own after it.
+  void wait(Event event) {
+    if (waiting_.size() >= most_waiting) {
+      ++stats_.missed;
+      return;
+    }
+    earliest_ = stream_infer::detail::min(earliest_, event.time);
+    waiting_.push_back(std::move(event));
+  }
+  void begin_waiting() {
+    earliest_ = MediaTime::max();
+    for (Event& event : std::exchange(waiting_, {})) add(std::move(event));
+  }
+
+  void begin_clip(const Event& event) {
+    const std::optional<std::size_t> first = ring_.find(event.time - before_, event.time);
+    if (!first) {
+      ++stats_.missed;
+      return;
+    }
+    ++stats_.events;
+    const KeptPacket& key = ring_[*first];
+    clip_ = Current{.origin = key.origin,
+                    .begin = key.time(),
+                    .end = event.time + after_,
+                    .lag = stream_infer::detail::max(MediaTime{0}, played_ - event.time),
+                    .next = ring_.number() + *first};
+    const std::string usual = "clip-" + std::to_string(event.time.count() / 1'000'000);
+    writer_->add({.begin = path_of(event.name.empty() ? usual : event.name)});
+    extend();
+  }
+
+  /// Gives the clip what has come of it.
+  void extend() {
+    while (const KeptPacket* const packet = next()) {
+      if (is_behind(*packet)) return;
+      give(packet);
+    }
+  }
+
+  /// What the clip gets next. Null if there is no clip, or that has not come, or has been let go.
+  [[nodiscard]] const KeptPacket* next() const {
+    if (!clip_ || clip_->next < ring_.number()) return nullptr;
+    const std::uint64_t place = clip_->next - ring_.number();
+    return place < ring_.size() ? &ring_[place] : nullptr;
+  }
+
+  [[nodiscard]] bool is_behind(const KeptPacket& packet) const {
+    if (packet.origin != clip_->origin) return true;
+    return (packet.stream == 0 ? packet.decoding_time() : packet.time()) > clip_->end;
+  }
+
+  /// Null: passes it over.
+  void give(const KeptPacket* packet) {
+    ++clip_->next;
+    if (packet == nullptr) return;
+    if (writer_->bytes() <= max_bytes_) return writer_->add({.packet = packet->share()});
+    writer_->add({.fail = true});
+    clip_.reset();
+    begin_waiting();
   }
 
   void end_clip() {
+    while (const KeptPacket* const packet = next()) {
+      const bool is_after = is_behind(*packet);
+      if (is_after && (packet->stream == 0 || packet->origin != clip_->origin)) break;
+      give(is_after ? nullptr : packet);  // sound behind the end may be before pictures that are not
+    }
+    if (!clip_) return;
     writer_->add({.end = clip_->events});
     clip_.reset();
+    begin_waiting();
+  }
+  /// That which is being written, and those that wait for it.
+  void end_clips() {
+    while (clip_) end_clip();
   }
 
   /// A path that nothing has.
@@ -182,7 +248,10 @@ class ClipKeeper final : public PacketTap {
   PacketRing ring_;
   std::shared_ptr<const std::vector<PacketStream>> streams_;  // of the source that was opened last
   std::shared_ptr<PacketOrigin> origin_;                      // of what comes
+  MediaTime played_{};                                        // of the latest frame
   std::optional<Current> clip_;
+  std::vector<Event> waiting_;             // for the clip to end
+  MediaTime earliest_ = MediaTime::max();  // of them
   ClipsStats stats_;
   bool closed_ = false;
 };
@@ -197,8 +266,9 @@ class ClipKeeper final : public PacketTap {
 ///     void collect(const si::Record<bool>& moved) { if (moved.value) clips.save(moved.time); }
 ///
 /// - A clip begins at the last key frame at least `before` the event, or where what is in memory begins, and ends `after` it.
-///   An event during a clip makes it longer, up to `longest`.
-/// - Kept in memory are the packets of `before` and of 30 s more: an event may be that far behind what is read.
+///   An event during a clip makes it longer, up to `longest`. One that does not fit into it gets a clip of its own after it.
+/// - Kept in memory are the packets of `before` and of 30 s more: an event may be that far behind what is played.
+/// - A clip is whole when a frame after its end has been played, and by so much later as its events were late.
 /// - With a tap, every packet of a file is read, also where nobody needs its picture.
 /// - A clip is written as NAME.mp4.part, in fragments, on a thread of its own, and gets its name once it is whole.
 ///

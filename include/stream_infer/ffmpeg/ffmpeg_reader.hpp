@@ -32,7 +32,10 @@ class FFmpegReader {
  public:
   /// \throws Error
   FFmpegReader(const std::string& source, const FFmpegOptions& settings, const OpenOptions& options)
-      : on_connection_{options.on_connection}, ahead_{open(source, settings, options).release()}, worker_{ahead_} {}
+      : on_connection_{options.on_connection},
+        taps_{settings.taps},
+        ahead_{open(source, settings, options).release()},
+        worker_{ahead_} {}
 
   [[nodiscard]] const SourceInfo& info() const { return ahead_->source.info(); }
   [[nodiscard]] const std::shared_ptr<SourceCounters>& counters() const { return ahead_->source.counters(); }
@@ -42,12 +45,16 @@ class FFmpegReader {
     while (next_ == batch_.count && batch_.status == ReadStatus::frame) {
       if (!ahead_->queue.pop(batch_)) return ReadStatus::stopped;
       next_ = 0;
-      if (batch_.change && on_connection_) on_connection_(*batch_.change);
+      if (!batch_.change) continue;
+      if (batch_.change->state == Connection::State::reconnecting) tell_taps({});
+      if (on_connection_) on_connection_(*batch_.change);
     }
     if (next_ < batch_.count) {
       frame = std::move(batch_.frames[next_++]);
+      tell_taps(frame.time());
       return ReadStatus::frame;
     }
+    tell_taps({});
     if (batch_.error) std::rethrow_exception(batch_.error);
     return batch_.status;
   }
@@ -207,7 +214,13 @@ class FFmpegReader {
     }
   }
 
+  void tell_taps(std::optional<MediaTime> played) const {
+    for (const std::shared_ptr<PacketTap>& tap : taps_)
+      if (tap) tap->played(played);
+  }
+
   Callback<void(const Connection&)> on_connection_;
+  PacketTaps taps_;
   std::shared_ptr<Ahead> ahead_;
   ffmpeg::Worker worker_;
   Batch batch_;

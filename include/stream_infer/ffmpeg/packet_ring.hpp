@@ -126,6 +126,8 @@ class PacketRing {
 
   [[nodiscard]] std::size_t size() const { return packets_.size(); }
   [[nodiscard]] const KeptPacket& operator[](std::size_t i) const { return packets_[i]; }
+  /// How many have been let go: the packet in place i is number() + i of all.
+  [[nodiscard]] std::uint64_t number() const { return gone_; }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
@@ -136,11 +138,13 @@ class PacketRing {
     return 0;
   }
   void drop(std::size_t count) {
+    gone_ += count;
     for (; count > 0; --count) bytes_ -= static_cast<std::size_t>(packets_.pop_front().packet->size);
   }
 
   stream_infer::detail::Queue<KeptPacket> packets_;
   std::size_t bytes_ = 0;
+  std::uint64_t gone_ = 0;
 };
 
 }  // namespace stream_infer::ffmpeg

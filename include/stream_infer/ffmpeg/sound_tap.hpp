@@ -49,6 +49,7 @@ class SoundTap final : public PacketTap {
   }
 
   void cut() override {}
+  void played(std::optional<MediaTime>) override {}
 
   /// The streams of the source that was opened last: its pictures, and its sound if it has some. Null if there was none.
   [[nodiscard]] std::shared_ptr<const std::vector<PacketStream>> streams() const {
