@@ -57,7 +57,7 @@ print_faults() {
 }
 step_debug() { preset debug g++ ${quick:+-LE packaging}; }
 step_asan() { STREAM_INFER_TEST_ROUNDS=0.3 preset asan clang++; }
-step_tsan() { STREAM_INFER_TEST_ROUNDS=0.3 preset tsan g++; }
+step_tsan() { STREAM_INFER_TEST_ROUNDS=0.5 preset tsan g++; }
 step_clang() { STREAM_INFER_TEST_ROUNDS=0.3 preset clang clang++ ${quick:+-LE packaging}; }
 
 step_format() {  # other versions format otherwise
