@@ -101,12 +101,19 @@ std::size_t check_pixels(const si::Clip& clip, const std::vector<si::Frame>& of_
 
 TEST_CASE("A clip has what was around an event, picture by picture, and its sound", "[ffmpeg][clips]") {
   const test::TemporaryFolder folder;
-  for (const std::string name : {"clips.mp4", "clips.ts", "clips.mkv"}) {
-    CAPTURE(name);
+  struct Case {
+    std::string source, container, ending;
+  };
+  for (const auto& [name, container, ending] :
+       {Case{"clips.mp4", "mp4", ".mp4"}, Case{"clips.ts", "mp4", ".mp4"}, Case{"clips.mkv", "mp4", ".mp4"},
+        Case{"clips.mp4", "matroska", ".mkv"}, Case{"clips.ts", "matroska", ".mkv"},
+        Case{"clips.mp4", "mpegts", ".ts"}}) {
+    CAPTURE(name, container);
     Saved saved;
     std::vector<si::Frame> frames;
     {
-      si::Clips clips{{.folder = folder / "", .before = 2s, .after = 3s, .on_clip = saved.keep()}};
+      si::Clips clips{
+          {.folder = folder / "", .before = 2s, .after = 3s, .container = container, .on_clip = saved.keep()}};
       frames = play(source(name), {clips.tap()}, [&](const si::Frame& frame) {
         if (frame.index() == 237) clips.save(frame.time(), name);
       });
@@ -121,7 +128,7 @@ TEST_CASE("A clip has what was around an event, picture by picture, and its soun
     REQUIRE(saved.clips.size() == 1);
     const si::Clip& clip = saved.clips.front();
     const si::MediaTime event = frames[237].time();
-    CHECK(clip.path == folder / (name + ".mp4"));
+    CHECK(clip.path == folder / (name + ending));
     CHECK(clip.begin <= event - 2s);
     CHECK(clip.begin > event - 3s - 40ms);
     CHECK(clip.end >= event + 3s);

@@ -16,6 +16,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -51,7 +52,12 @@ class ClipWriter final : public Task {
   ClipWriter(std::string container, NamedOptions options, Callback<void(const Clip&)> on_clip)
       : container_{std::move(container)}, options_{std::move(options)}, on_clip_{std::move(on_clip)} {
     const Output probe{target("clip")};  // tells what is wrong with them
+    const std::string_view endings = probe.format().extensions != nullptr ? probe.format().extensions : container_;
+    ending_ = '.' + std::string{endings.substr(0, endings.find(','))};
   }
+
+  /// What a file's name usually ends with: ".mkv" for "matroska".
+  [[nodiscard]] const std::string& ending() const { return ending_; }
 
   /// What is to be done, in order.
   struct Step {
@@ -174,6 +180,7 @@ class ClipWriter final : public Task {
 
   std::string container_;
   NamedOptions options_;
+  std::string ending_;
   Callback<void(const Clip&)> on_clip_;
 
   // Of the thread.

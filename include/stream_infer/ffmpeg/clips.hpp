@@ -32,7 +32,7 @@ struct ClipsOptions {
   MediaTime before{5'000'000'000};                                       ///< the event, at least
   MediaTime after{5'000'000'000};                                        ///< it
   MediaTime longest{60'000'000'000};                                     ///< what goes on for longer has several clips
-  std::string container = "mp4";                                         ///< FFmpeg's name of it
+  std::string container = "mp4";                                         ///< FFmpeg's name of it: "matroska" …
   std::vector<std::pair<std::string, std::string>> container_options{};  ///< FFmpeg's own
   std::size_t max_bytes = 256'000'000;                                   ///< of packets in memory
   Callback<void(const Clip&)> on_clip{};  ///< one is finished; on the writing thread, must not throw
@@ -49,7 +49,6 @@ class ClipKeeper final : public PacketTap {
         after_{options.after},
         longest_{options.longest},
         max_bytes_{options.max_bytes},
-        extension_{'.' + options.container},
         writer_{std::move(writer)} {}
 
   void open(AVFormatContext& source, int video) override {
@@ -231,17 +230,16 @@ class ClipKeeper final : public PacketTap {
 
   /// A path that nothing has.
   [[nodiscard]] std::string path_of(const std::string& name) const {
-    std::string path = folder_ + name + extension_;
+    std::string path = folder_ + name + writer_->ending();
     struct stat status {};
     for (int i = 2; ::stat(path.c_str(), &status) == 0 || ::stat((path + ".part").c_str(), &status) == 0; ++i)
-      path = folder_ + name + '-' + std::to_string(i) + extension_;
+      path = folder_ + name + '-' + std::to_string(i) + writer_->ending();
     return path;
   }
 
   const std::string folder_;
   const MediaTime before_, after_, longest_;
   const std::size_t max_bytes_;
-  const std::string extension_;
   const std::shared_ptr<ClipWriter> writer_;
 
   mutable std::mutex mutex_;  // guards what follows
