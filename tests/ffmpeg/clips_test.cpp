@@ -104,16 +104,16 @@ TEST_CASE("A clip has what was around an event, picture by picture, and its soun
   struct Case {
     std::string source, container, ending;
   };
-  for (const auto& [name, container, ending] :
-       {Case{"clips.mp4", "mp4", ".mp4"}, Case{"clips.ts", "mp4", ".mp4"}, Case{"clips.mkv", "mp4", ".mp4"},
-        Case{"clips.mp4", "matroska", ".mkv"}, Case{"clips.ts", "matroska", ".mkv"},
-        Case{"clips.mp4", "mpegts", ".ts"}}) {
-    CAPTURE(name, container);
+  for (const Case& each : {Case{"clips.mp4", "mp4", ".mp4"}, Case{"clips.ts", "mp4", ".mp4"},
+                           Case{"clips.mkv", "mp4", ".mp4"}, Case{"clips.mp4", "matroska", ".mkv"},
+                           Case{"clips.ts", "matroska", ".mkv"}, Case{"clips.mp4", "mpegts", ".ts"}}) {
+    const std::string& name = each.source;
+    CAPTURE(name, each.container);
     Saved saved;
     std::vector<si::Frame> frames;
     {
       si::Clips clips{
-          {.folder = folder / "", .before = 2s, .after = 3s, .container = container, .on_clip = saved.keep()}};
+          {.folder = folder / "", .before = 2s, .after = 3s, .container = each.container, .on_clip = saved.keep()}};
       frames = play(source(name), {clips.tap()}, [&](const si::Frame& frame) {
         if (frame.index() == 237) clips.save(frame.time(), name);
       });
@@ -128,7 +128,7 @@ TEST_CASE("A clip has what was around an event, picture by picture, and its soun
     REQUIRE(saved.clips.size() == 1);
     const si::Clip& clip = saved.clips.front();
     const si::MediaTime event = frames[237].time();
-    CHECK(clip.path == folder / (name + ending));
+    CHECK(clip.path == folder / (name + each.ending));
     CHECK(clip.begin <= event - 2s);
     CHECK(clip.begin > event - 3s - 40ms);
     CHECK(clip.end >= event + 3s);
@@ -244,6 +244,27 @@ TEST_CASE("A clip that cannot be written is counted, and the next one is", "[ffm
   CHECK_FALSE(std::filesystem::exists(folder / "full.mp4"));
   const std::vector<si::Frame> part = play(folder / "full.mp4.part", {}, [](const si::Frame&) {});
   CHECK(part.size() >= 25);  // what there is plays
+}
+
+TEST_CASE("Clips of one name are all kept, however late they are written", "[ffmpeg][clips]") {
+  const test::TemporaryFolder folder;
+  std::mutex played;
+  Saved saved;
+  std::unique_lock playing{played};
+  si::Clips clips{{.folder = folder / "", .before = 1s, .after = 0s, .on_clip = [&](const si::Clip& clip) {
+                     const std::lock_guard wait{played};
+                     saved.keep()(clip);
+                   }}};
+  play(source("clips.mp4"), {clips.tap()}, [&](const si::Frame& frame) {
+    if (frame.index() % 100 == 50) clips.save(frame.time(), "door");
+  });
+  playing.unlock();
+  clips.close();
+  REQUIRE(saved.clips.size() == 5);
+  for (std::size_t i = 0; i < 5; ++i) {
+    CHECK(saved.clips[i].path == folder / ("door" + (i == 0 ? "" : '-' + std::to_string(i + 1)) + ".mp4"));
+    CHECK(std::filesystem::exists(saved.clips[i].path));
+  }
 }
 
 TEST_CASE("What cannot be saved is an error at once", "[ffmpeg][clips]") {

@@ -21,6 +21,8 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace stream_infer {
@@ -46,22 +48,24 @@ struct ClipsStats {
 
 namespace ffmpeg {
 
-/// Writes clips, on a thread of its own: each gets its name once it is whole.
+/// Writes clips into a folder, on a thread of its own: each gets its name once it is whole.
 class ClipWriter final : public Task {
  public:
-  ClipWriter(std::string container, NamedOptions options, Callback<void(const Clip&)> on_clip)
-      : container_{std::move(container)}, options_{std::move(options)}, on_clip_{std::move(on_clip)} {
+  ClipWriter(const std::string& folder, std::string container, NamedOptions options,
+             Callback<void(const Clip&)> on_clip)
+      : folder_{folder.ends_with('/') ? folder : folder + '/'},
+        container_{std::move(container)},
+        options_{std::move(options)},
+        on_clip_{std::move(on_clip)} {
     const Output probe{target("clip")};  // tells what is wrong with them
-    const std::string_view endings = probe.format().extensions != nullptr ? probe.format().extensions : container_;
+    const char* const known = probe.format().extensions;
+    const std::string_view endings{known != nullptr ? known : container_.c_str()};
     ending_ = '.' + std::string{endings.substr(0, endings.find(','))};
   }
 
-  /// What a file's name usually ends with: ".mkv" for "matroska".
-  [[nodiscard]] const std::string& ending() const { return ending_; }
-
   /// What is to be done, in order.
   struct Step {
-    std::string begin{};                 ///< a clip with this path begins
+    std::string begin{};                 ///< a clip of this name begins
     std::optional<KeptPacket> packet{};  ///< of the clip that has begun
     std::uint64_t end = 0;               ///< it ends, saved for so many events
     bool fail = false;                   ///< it ends, and is not whole
@@ -122,13 +126,14 @@ class ClipWriter final : public Task {
 
   void take(Step& step) {
     if (!step.begin.empty()) {
-      path_ = std::move(step.begin);
+      path_ = take_path(step.begin);
       clip_ = {};
       writes_ = true;
     }
     if (!writes_) return;
     if (step.packet) write(*step.packet);
     if (step.fail) {
+      if (!output_) ::unlink(part().c_str());  // nothing is in it
       output_.reset();
       writes_ = false;
     }
@@ -173,14 +178,33 @@ class ClipWriter final : public Task {
     base_ = kept.packet->pts != AV_NOPTS_VALUE ? kept.packet->pts : kept.packet->dts;
   }
 
-  [[nodiscard]] std::string part() const { return path_ + ".part"; }
+  /// A path that nothing has. From then on its part is there, so that nobody else takes it.
+  [[nodiscard]] std::string take_path(const std::string& name) const {
+    std::string path = folder_ + name + ending_;
+    for (int i = 2;; ++i) {
+      const std::string part = part_of(path);
+      const int file = ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      if (file < 0 && errno != EEXIST) return path;  // it will not be written either
+      if (file >= 0) {
+        ::close(file);
+        struct stat status {};
+        if (::stat(path.c_str(), &status) != 0) return path;
+        ::unlink(part.c_str());
+      }
+      path = folder_ + name + '-' + std::to_string(i) + ending_;
+    }
+  }
+
+  [[nodiscard]] static std::string part_of(const std::string& path) { return path + ".part"; }
+  [[nodiscard]] std::string part() const { return part_of(path_); }
   [[nodiscard]] Output::Target target(std::string path) const {
     return {.url = std::move(path), .container = container_, .options = options_, .owner = "ClipsOptions"};
   }
 
+  std::string folder_;
   std::string container_;
   NamedOptions options_;
-  std::string ending_;
+  std::string ending_;  // of names: ".mkv" for "matroska"
   Callback<void(const Clip&)> on_clip_;
 
   // Of the thread.

@@ -44,8 +44,7 @@ namespace ffmpeg {
 class ClipKeeper final : public PacketTap {
  public:
   ClipKeeper(const ClipsOptions& options, std::shared_ptr<ClipWriter> writer)
-      : folder_{options.folder.ends_with('/') ? options.folder : options.folder + '/'},
-        before_{options.before},
+      : before_{options.before},
         after_{options.after},
         longest_{options.longest},
         max_bytes_{options.max_bytes},
@@ -178,7 +177,7 @@ class ClipKeeper final : public PacketTap {
                     .lag = stream_infer::detail::max(MediaTime{0}, played_ - event.time),
                     .next = ring_.number() + *first};
     const std::string usual = "clip-" + std::to_string(event.time.count() / 1'000'000);
-    writer_->add({.begin = path_of(event.name.empty() ? usual : event.name)});
+    writer_->add({.begin = event.name.empty() ? usual : event.name});
     extend();
   }
 
@@ -228,16 +227,6 @@ class ClipKeeper final : public PacketTap {
     while (clip_) end_clip();
   }
 
-  /// A path that nothing has.
-  [[nodiscard]] std::string path_of(const std::string& name) const {
-    std::string path = folder_ + name + writer_->ending();
-    struct stat status {};
-    for (int i = 2; ::stat(path.c_str(), &status) == 0 || ::stat((path + ".part").c_str(), &status) == 0; ++i)
-      path = folder_ + name + '-' + std::to_string(i) + writer_->ending();
-    return path;
-  }
-
-  const std::string folder_;
   const MediaTime before_, after_, longest_;
   const std::size_t max_bytes_;
   const std::shared_ptr<ClipWriter> writer_;
@@ -275,7 +264,7 @@ class Clips {
  public:
   /// \throws Error  for a folder that is not there, a container or an option that this FFmpeg does not have
   explicit Clips(const ClipsOptions& options)
-      : writer_{new ffmpeg::ClipWriter{options.container, options.container_options, options.on_clip}},
+      : writer_{new ffmpeg::ClipWriter{options.folder, options.container, options.container_options, options.on_clip}},
         keeper_{new ffmpeg::ClipKeeper{options, writer_}},
         worker_{writer_} {
     struct stat status {};
