@@ -4,6 +4,7 @@
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,9 @@ TEST_CASE("Drawing beyond the edges, and on small pictures, does no harm", "[ope
       overlay.draw(
           si::Detections{{.box = {-1000, -1000, 5000, 5000}, .class_id = -1, .label = si::Name{std::string(200, 'x')}},
                          {.box = {2000, 2000, 0, 0}}});
+      constexpr float far = std::numeric_limits<float>::max(), nan = std::numeric_limits<float>::quiet_NaN();
+      overlay.draw(si::Tracks{{.id = 1, .box = {-far, -far, far, far}}, {.id = 2, .box = {nan, 1, 1, nan}}});
+      overlay.line({-far, far}, {far, -far}).zone({{far, 0}, {nan, far}, {0, -far}});
       overlay.zone({}).line({-5, -5}, {5000, 5000}, "line").text(std::string(300, 'y'));
       CHECK(overlay.image().width == width);
     }

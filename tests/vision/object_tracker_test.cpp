@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <random>
 #include <set>
@@ -167,6 +168,24 @@ TEST_CASE("Identities are kept in crowds that cross, with noise and gaps", "[vis
   INFO(switches << " switches, " << found << " of " << seen << " found");
   CHECK(found > seen * 85 / 100);
   CHECK(switches * 1000 < found * 2);  // 2 in 1000
+}
+
+TEST_CASE("What is no box does not become a track, and harms none", "[vision][tracker]") {
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN(), infinite = std::numeric_limits<float>::infinity();
+  const si::Box box{100, 100, 40, 80};
+  si::ObjectTracker tracker;
+  for (int frame = 0; frame < 10; ++frame) {
+    si::Detections found{detected(box)};
+    for (const si::Box& none :
+         {si::Box{nan, 0, 10, 10}, si::Box{0, nan, 10, 10}, si::Box{0, 0, nan, 10}, si::Box{0, 0, 10, infinite},
+          si::Box{-infinite, 0, 10, 10}, si::Box{1, 1, 0, 10}, si::Box{1, 1, 10, -1}})
+      found.insert(found.begin(), detected(none));
+    found.insert(found.begin(), detected(box, nan));
+    const si::Tracks tracks = tracker.update(found, frame * 40ms);
+    REQUIRE(tracks.size() == 1);
+    CHECK(tracks[0].id == 1);
+    CHECK(si::iou(tracks[0].box, box) > 0.99F);
+  }
 }
 
 TEST_CASE("Options of the tracker that make no sense are errors", "[vision][tracker]") {

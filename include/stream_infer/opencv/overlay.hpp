@@ -104,7 +104,10 @@ class Overlay {
   }
 
   static cv::Point at(Point point) {
-    return {static_cast<int>(std::lround(point.x)), static_cast<int>(std::lround(point.y))};
+    const auto whole = [](float place) {  // whatever a model makes of it
+      return std::isnan(place) ? 0 : static_cast<int>(std::lround(detail::clamp(place, -1e6F, 1e6F)));
+    };
+    return {whole(point.x), whole(point.y)};
   }
 
   [[nodiscard]] double size() const { return 0.4 * unit_; }

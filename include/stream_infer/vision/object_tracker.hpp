@@ -9,6 +9,7 @@
 #include "stream_infer/vision/detection.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -43,6 +44,7 @@ class ObjectTracker {
       throw Error{Errc::invalid_argument, "object tracker", {}, "ObjectTrackerOptions::forget_after is negative"};
   }
 
+  /// \param detections  boxes without an area are left out, and scores that are no numbers
   /// \param time  of the picture; not less than that of the one before
   /// Returns what is followed and was found in this picture, by its id. A thing has to be found in two pictures in a row,
   /// unless it is there in the first one.
@@ -55,11 +57,13 @@ class ObjectTracker {
     }
 
     std::vector<const Detection*> sure, unsure;
-    for (const Detection& one : detections)
+    for (const Detection& one : detections) {
+      if (!has_area(one.box)) continue;
       if (one.score >= options_.sure)
         sure.push_back(&one);
       else if (one.score >= options_.unsure)
         unsure.push_back(&one);
+    }
 
     std::vector<Followed*> known, fresh;
     for (Followed& one : followed_) (one.track.id != 0 ? known : fresh).push_back(&one);
@@ -96,6 +100,11 @@ class ObjectTracker {
     MediaTime last_found{};
     bool is_found = true, was_found = true;  ///< in this picture, and in the one before
   };
+
+  /// Not so what a model makes of numbers that are none.
+  [[nodiscard]] static bool has_area(const Box& box) {
+    return std::isfinite(box.x) && std::isfinite(box.y) && std::isfinite(box.area()) && box.width > 0 && box.height > 0;
+  }
 
   /// Finds which detections go on with which tracks, and takes those away from `detections`.
   void match(const std::vector<Followed*>& tracks, std::vector<const Detection*>& detections, float least_overlap,
