@@ -13,7 +13,7 @@ int main(int argc, char** argv) try {
   if (argc < 3) throw std::invalid_argument{"usage: recorder VIDEO OUT [PRESET]"};
   si::Recorder recorder{argv[2], {.encoder_options = {{"preset", argc > 3 ? argv[3] : "veryfast"}}}};
   si::FFmpegProducer producer;
-  si::FrameTracker tracker;
+  si::FrameTracker<1> tracker;  // nobody looks back
   si::Player player{producer, tracker, argv[1]};
   for (const auto& [frame, number] : player.play()) recorder.write(frame);
   recorder.close();

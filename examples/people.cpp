@@ -96,7 +96,7 @@ int main(int argc, char** argv) try {
   const si::SourceInfo info = producer.get_info(video);
   const float middle = 320, bottom = 640.F * static_cast<float>(info.height) / static_cast<float>(info.width);
   Counter counter{si::LineCounter{{middle, 0}, {middle, bottom}}};
-  si::FrameTracker tracker;
+  si::FrameTracker<32> tracker;
   si::Inference inference{tracker, counter, si::load_algo("people", People{}, si::Schedule{.interval = 200ms})};
 
   Outputs outputs{arguments};
