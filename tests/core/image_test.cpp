@@ -23,6 +23,8 @@ static_assert(si::to_string(PixelFormat::gray8) == "gray8");
 // What may be written can be looked at, never the other way round.
 static_assert(std::is_convertible_v<si::ImageSpan, si::ImageView>);
 static_assert(!std::is_convertible_v<si::ImageView, si::ImageSpan>);
+static_assert(std::is_convertible_v<si::Image, si::ImageView>);
+static_assert(!std::is_convertible_v<si::Image, si::ImageSpan> && !std::is_convertible_v<si::ImageView, si::Image>);
 static_assert(std::is_same_v<decltype(si::ImageView{}.row(0)), std::span<const std::uint8_t>>);
 
 TEST_CASE("An image has the size and layout that were asked for, and aligned rows", "[image]") {
@@ -44,6 +46,16 @@ TEST_CASE("An image has the size and layout that were asked for, and aligned row
   }
   for (int y = 0; y < 5; ++y)  // no row writes into another
     CHECK(std::ranges::all_of(image.view().row(y), [y](std::uint8_t byte) { return byte == y + 1; }));
+}
+
+TEST_CASE("An image is made of a size, of what may be written, and of what may be read", "[image]") {
+  si::Image image{{.width = 3, .height = 2, .format = PixelFormat::gray8}};
+  std::ranges::fill(image.span().row(1), std::uint8_t{9});
+  const auto last = [](si::ImageView view) { return view.row(1)[2]; };
+  CHECK(last(image) == 9);
+  CHECK(last(si::Image{image.span()}) == 9);
+  CHECK(last(si::Image{image.view()}) == 9);
+  CHECK(last(si::Image{image}) == 9);
 }
 
 TEST_CASE("64 bytes behind the last row may be written", "[image]") {

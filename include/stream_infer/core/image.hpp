@@ -83,7 +83,9 @@ class Image {
   /// \throws Error if the size is not positive
   explicit Image(ImageSpec spec) { reset(spec); }
 
-  explicit Image(ImageView from) : Image{from.spec()} {
+  /// A copy. A template, so that `Image{{.width = 640, .height = 360}}` is a size.
+  template <class Byte>
+  explicit Image(BasicImageView<Byte> from) : Image{from.spec()} {
     const std::size_t row_bytes =
         static_cast<std::size_t>(from.width) * static_cast<std::size_t>(channels(from.format));
     for (int y = 0; y < from.height; ++y) std::memcpy(bytes() + y * stride_, from.data + y * from.stride, row_bytes);
@@ -103,6 +105,7 @@ class Image {
 
   [[nodiscard]] ImageSpan span() { return {bytes(), spec_.width, spec_.height, stride_, spec_.format}; }
   [[nodiscard]] ImageView view() const { return {bytes(), spec_.width, spec_.height, stride_, spec_.format}; }
+  operator ImageView() const { return view(); }  // NOLINT(google-explicit-constructor): as string to string_view
   [[nodiscard]] const ImageSpec& spec() const { return spec_; }
 
  private:
