@@ -277,6 +277,8 @@ TEST_CASE("What cannot be saved is an error at once", "[ffmpeg][clips]") {
   CHECK_THAT(reason({.folder = folder / "", .container = "mp5"}), ContainsSubstring("ClipsOptions::container"));
   CHECK_THAT(reason({.folder = folder / "", .container_options = {{"movflags", "no"}}}),
              ContainsSubstring("ClipsOptions::container_options"));
+  CHECK_THAT(reason({.folder = folder / "", .container_options = {{"fragments", "1"}}}),
+             ContainsSubstring("ClipsOptions::container_options: 'fragments' is not one"));
   si::Clips clips{{.folder = folder / ""}};
   for (const char* const name : {"../a", "a/b", ".a"})
     CHECK_THAT(test::error_of([&] { clips.save(0s, name); }).what(), ContainsSubstring("name of a file"));

@@ -28,22 +28,6 @@ std::string make_fifo(const test::TemporaryFolder& folder) {
 
 }  // namespace
 
-TEST_CASE("A descriptor is closed once, by its last owner", "[ffmpeg][fifo]") {
-  const std::size_t before = test::count_descriptors();
-  {
-    Descriptor first{::open("/dev/null", O_RDONLY)};
-    Descriptor second{std::move(first)};
-    CHECK(second.get() >= 0);
-    Descriptor third;
-    CHECK(third.get() < 0);
-    third = std::move(second);
-    CHECK(third.get() >= 0);
-    CHECK(test::count_descriptors() == before + 1);
-    third = Descriptor{::open("/dev/null", O_RDONLY)};
-  }
-  CHECK(test::count_descriptors() == before);
-}
-
 TEST_CASE("Named pipes are told from other files", "[ffmpeg][fifo]") {
   const test::TemporaryFolder folder;
   CHECK(ffmpeg::is_fifo(make_fifo(folder)));

@@ -20,6 +20,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -228,19 +230,73 @@ TEST_CASE("What cannot be recorded is an error at once, which names the option",
              ContainsSubstring("RecorderOptions::container_options: 'movflags' cannot be 'nonsense'"));
   CHECK_THAT(reason(folder / "a.wav"), ContainsSubstring("no video encoder for the container wav"));
   CHECK_THAT(reason(folder / "a.mp4", {.segment_time = 1s}), ContainsSubstring("rec-%03d.mp4"));
+  CHECK_THAT(reason(folder / "a.mp4", {.encoder_options = {{"crf", "20"}, {"preset", "fastest"}, {"bf", "2"}}}),
+             ContainsSubstring("RecorderOptions::encoder_options: 'preset' cannot be 'fastest'"));
+  CHECK_THAT(reason(folder / "a.mp4", {.container_options = {{"fragments", "1"}}}),
+             ContainsSubstring("RecorderOptions::container_options: 'fragments' is not one"));
   CHECK(std::filesystem::is_empty(folder / ""));
 
-  // These are seen at the first picture.
-  si::Recorder preset{folder / "b.mp4", {.encoder_options = {{"preset", "fastest"}}}};
-  CHECK_THAT(test::error_of([&] { record(preset, 0, 1); }).what(),
-             ContainsSubstring("RecorderOptions::encoder_options"));
-  si::Recorder option{folder / "c.mp4", {.container_options = {{"fragments", "1"}}}};
-  const si::Error late = test::error_of([&] {
-    record(option, 0, 100);
-    option.close();
-  });
-  CHECK_THAT(late.what(), ContainsSubstring("RecorderOptions::container_options: 'fragments' is not one"));
-  CHECK_THAT(test::error_of([&] { option.write(si::ImageView{}, 0s, 0s); }).what(), ContainsSubstring("no pixels"));
+  si::Recorder recorder{folder / "b.mp4", {.container_options = {{"blocksize", "4096"}}}};  // an option of files
+  CHECK_THAT(test::error_of([&] { recorder.write(si::ImageView{}, 0s, 0s); }).what(), ContainsSubstring("no pixels"));
+  record(recorder, 0, 1);
+  recorder.close();
+}
+
+TEST_CASE("Two recordings do not get into one file", "[ffmpeg][recorder]") {
+  const test::TemporaryFolder folder;
+  si::Recorder first{folder / "a.mp4"};
+  record(first, 0, 25);
+  CHECK_THAT(reason(folder / "a.mp4"), ContainsSubstring("a.mp4") && ContainsSubstring("another recording"));
+  record(first, 25, 50);
+  first.close();
+  CHECK(frames_of(folder / "a.mp4").size() == 50);
+  si::Recorder next{folder / "a.mp4"};  // in its place
+  record(next, 0, 10);
+  next.close();
+  CHECK(frames_of(folder / "a.mp4").size() == 10);
+}
+
+TEST_CASE("Two recorders of the same segments take turns with the numbers", "[ffmpeg][recorder]") {
+  const test::TemporaryFolder folder;
+  std::vector<si::RecordedFile> files;
+  std::mutex mutex;
+  const auto keep = [&](const si::RecordedFile& file) {
+    const std::lock_guard lock{mutex};
+    files.push_back(file);
+  };
+  si::Recorder a{folder / "%d.mp4", {.segment_time = 1s, .on_file = keep}};
+  si::Recorder b{folder / "%d.mp4", {.segment_time = 1s, .on_file = keep}};
+  for (int i = 0; i < 100; i += 10) {
+    record(a, i, i + 10);
+    record(b, i, i + 10);
+  }
+  a.close();
+  b.close();
+  CHECK(files.size() == 8);
+  for (const si::RecordedFile& file : files) {
+    CAPTURE(file.path);
+    CHECK(frames_of(file.path).size() == 25);
+  }
+}
+
+TEST_CASE("Segments go on after those that are there", "[ffmpeg][recorder]") {
+  const test::TemporaryFolder folder;
+  for (const char* const other : {"cam1-4x.mp4", "cam1-0012.mp4", "cam1-99999999999999999999.mp4", "cam2-50.mp4", "50"})
+    std::ofstream{folder / other} << "something else";
+  for (int run = 0; run < 3; ++run) {
+    si::Recorder recorder{folder / "cam1-%03d.mp4", {.segment_time = 1s}};
+    record(recorder, 0, 50);
+    recorder.close();
+    CHECK(recorder.stats().files == 2);
+    if (run == 1) std::filesystem::remove(folder / "cam1-001.mp4");  // somebody tidies up
+  }
+  for (const int number : {0, 2, 3, 4, 5}) {
+    const std::string path = folder / ("cam1-00" + std::to_string(number) + ".mp4");
+    CAPTURE(path);
+    CHECK(frames_of(path).size() == 25);
+  }
+  CHECK_FALSE(std::filesystem::exists(folder / "cam1-001.mp4"));
+  CHECK(std::distance(std::filesystem::directory_iterator{folder / ""}, std::filesystem::directory_iterator{}) == 10);
 }
 
 TEST_CASE("A recorder without a picture leaves no file, and a closed one takes none", "[ffmpeg][recorder]") {

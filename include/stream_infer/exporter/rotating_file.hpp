@@ -1,5 +1,6 @@
 #pragma once
 
+#include "stream_infer/core/descriptor.hpp"
 #include "stream_infer/core/media_time.hpp"
 #include "stream_infer/core/min_max.hpp"
 #include "stream_infer/exporter/record_store.hpp"
@@ -30,27 +31,6 @@ struct Rotation {
 };
 
 namespace detail {
-
-/// Owns a descriptor of the system's.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int number) noexcept : number_{number} {}
-  Descriptor(Descriptor&& other) noexcept : number_{std::exchange(other.number_, -1)} {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    if (number_ >= 0) ::close(number_);
-    number_ = std::exchange(other.number_, -1);
-    return *this;
-  }
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  [[nodiscard]] int get() const noexcept { return number_; }
-  explicit operator bool() const noexcept { return number_ >= 0; }
-
- private:
-  int number_ = -1;
-};
 
 /// A text file that grows by whole lines: what cannot be written whole is taken back. For one thread.
 class RotatingFile {

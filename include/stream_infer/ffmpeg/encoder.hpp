@@ -8,6 +8,7 @@
 #include "stream_infer/ffmpeg/handle.hpp"
 #include "stream_infer/ffmpeg/output.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -36,6 +37,7 @@ class Encoder {
   static void check(const Settings& settings, const AVOutputFormat& container) {
     const compat::Codec& codec = find(settings, container);
     static_cast<void>(make_context(settings, codec));
+    check_values(settings, container);
   }
 
   /// \throws Error
@@ -102,8 +104,11 @@ class Encoder {
     if (!settings.name.empty()) {
       const compat::Codec* const named = avcodec_find_encoder_by_name(settings.name.c_str());
       if (named == nullptr || named->type != AVMEDIA_TYPE_VIDEO)
-        throw Error{
-            Errc::unsupported, "record", {}, option + ": this FFmpeg has no video encoder '" + settings.name + "'"};
+        throw Error{Errc::unsupported,
+                    "record",
+                    {},
+                    option + ": this FFmpeg has no video encoder '" + settings.name +
+                        "' (ffmpeg -encoders lists those it has)"};
       if (avformat_query_codec(&container, named->id, FF_COMPLIANCE_NORMAL) == 0)
         throw Error{Errc::unsupported,
                     "record",
@@ -154,6 +159,28 @@ class Encoder {
       throw Error{Errc::invalid_argument, "record", {}, what + codec.name + " knows"};
     }
     return context;
+  }
+
+  /// Some values are looked at only when it opens: names the option with which it does not, where it does without.
+  static void check_values(const Settings& settings, const AVOutputFormat& container) {
+    const auto opens_with = [&](std::size_t options) {
+      Settings some{settings};
+      some.options.resize(options);
+      try {
+        const Encoder opened{some, container, {640, 360, MediaTime{40'000'000}, MediaTime{2'000'000'000}}};
+        return true;
+      } catch (const Error&) {
+        return false;
+      }
+    };
+    std::size_t options = settings.options.size();
+    if (options == 0 || opens_with(options) || !opens_with(0)) return;
+    while (!opens_with(options - 1)) --options;
+    const auto& [key, value] = settings.options[options - 1];
+    throw Error{Errc::invalid_argument,
+                "record",
+                {},
+                std::string{settings.owner} + "::encoder_options: " + cannot_be(key, value)};
   }
 
   static AVPixelFormat pixel_format(const compat::Codec& codec) {

@@ -1,37 +1,19 @@
 #pragma once
 
+#include "stream_infer/core/descriptor.hpp"
 #include "stream_infer/ffmpeg/compat.hpp"
 
 #include <atomic>
 #include <cerrno>
 #include <string>
-#include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 namespace stream_infer::ffmpeg {
 
-/// A file descriptor with its owner.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int number) noexcept : number_{number} {}
-  Descriptor(Descriptor&& other) noexcept : number_{std::exchange(other.number_, -1)} {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  [[nodiscard]] int get() const noexcept { return number_; }
-
- private:
-  int number_ = -1;
-};
+using stream_infer::detail::Descriptor;
 
 /// Opens the named pipe at `path` and waits until somebody has written to it. FFmpeg's own way of opening and reading one
 /// waits for the writer where no stop can reach it; with a descriptor that does not block, it asks for a stop as it does

@@ -5,6 +5,7 @@
 #include "stream_infer/core/redact.hpp"
 #include "stream_infer/ffmpeg/compat.hpp"
 #include "stream_infer/ffmpeg/error.hpp"
+#include "stream_infer/ffmpeg/file_lock.hpp"
 #include "stream_infer/ffmpeg/handle.hpp"
 #include "stream_infer/ffmpeg/interrupt.hpp"
 #include "stream_infer/ffmpeg/log.hpp"
@@ -67,7 +68,8 @@ class Output {
       throw Error{Errc::invalid_argument, "record", name_,
                   target_.container.empty()
                       ? option("container") + ": the name does not tell which container it shall be"
-                      : option("container") + ": this FFmpeg does not write '" + container + "'"};
+                      : option("container") + ": this FFmpeg does not write '" + container +
+                            "' (ffmpeg -muxers lists what it does)"};
     context_.reset(made);
     context_->interrupt_callback = {&Interrupt::ask, interrupt_.get()};
     context_->flush_packets = 1;  // what has been written is there, also if the program is killed
@@ -78,6 +80,9 @@ class Output {
   /// Opens the file, or connects. \throws Error
   void open() {
     if ((context_->oformat->flags & AVFMT_NOFILE) != 0) return;
+    if (detail::is_path(target_.url) && !lock_.take(target_.url))
+      throw Error{std::make_error_code(std::errc::device_or_resource_busy), "record", name_,
+                  "another recording writes to it"};
     const auto guard = expect();
     if (const int code =
             avio_open2(&context_->pb, context_->url, AVIO_FLAG_WRITE, &context_->interrupt_callback, others_.get());
@@ -101,9 +106,7 @@ class Output {
     if (const int code = avformat_write_header(context_.get(), others_.get()); code < 0)
       throw failure(code, "the container does not take these streams, or its options");
     has_begun_ = true;
-    if (const char* const unknown = others_.any_key())
-      throw Error{Errc::invalid_argument, "record", name_,
-                  option("container_options") + ": '" + unknown + "' is not one that this container knows"};
+    if (const char* const left = others_.any_key()) throw unknown(left);
   }
 
   /// Takes what the packet refers to. \param time_base  of its times \throws Error
@@ -131,6 +134,7 @@ class Output {
       const int closed = avio_closep(&context_->pb);
       if (code >= 0) code = closed;
     }
+    lock_.release();
     if (code < 0) throw failure(code, "cannot be finished");
   }
 
@@ -194,11 +198,23 @@ class Output {
     for (const auto& [key, value] : target_.options) {
       const int code = av_opt_set(context_.get(), key.c_str(), value.c_str(), AV_OPT_SEARCH_CHILDREN);
       if (code == AVERROR_OPTION_NOT_FOUND) {
+        if (detail::is_path(target_.url) && !is_of_files(key.c_str())) throw unknown(key);
         others_.set(key.c_str(), value.c_str());  // of the protocol, it may be
         continue;
       }
       if (code < 0) throw make_error(code, "record", name_, option("container_options") + ": " + cannot_be(key, value));
     }
+  }
+
+  [[nodiscard]] static bool is_of_files(const char* key) {
+    const AVClass* kind = avio_protocol_get_class("file");
+    return kind != nullptr && av_opt_find(&kind, key, nullptr, 0, AV_OPT_SEARCH_FAKE_OBJ) != nullptr;
+  }
+
+  [[nodiscard]] Error unknown(const std::string& key) const {
+    return {Errc::invalid_argument, "record", name_,
+            option("container_options") + ": '" + key + "' is not one that the container " + context_->oformat->name +
+                " knows"};
   }
 
   /// What serves better than FFmpeg's own defaults where nobody may be there to finish a file.
@@ -239,6 +255,7 @@ class Output {
   std::string name_;
   std::shared_ptr<Interrupt> interrupt_;  // outlives the context
   Dictionary others_;
+  FileLock lock_;
   Handle<AVFormatContext, detail::close_output> context_;
   std::vector<UniquePacketFilter> filters_;  // of each stream, or null
   bool has_begun_ = false;

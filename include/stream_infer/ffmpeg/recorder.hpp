@@ -14,12 +14,17 @@
 #include "stream_infer/ffmpeg/sound_tap.hpp"
 #include "stream_infer/ffmpeg/worker.hpp"
 
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -45,7 +50,8 @@ struct RecorderOptions {
   /// Likewise. MP4 and MOV begin with `movflags` "frag_keyframe+delay_moov+default_base_moof".
   std::vector<std::pair<std::string, std::string>> container_options{};
   MediaTime keyframe_interval{2'000'000'000};     ///< at most; of a fragmented file, a kill may cost that much
-  MediaTime segment_time{};                       ///< a new file each time after so long; 0: never
+  MediaTime segment_time{};                       ///< a new file each time after so long; 0: never. Numbers go on after
+                                                  ///< those of the files that are there
   std::uint64_t segment_bytes = 0;                ///< likewise, after so many; 0: never
   std::size_t queue = 32;                         ///< pictures that wait for the encoder
   Overload overload = Overload::wait;             ///< where as many wait
@@ -65,6 +71,7 @@ class FileSink {
     if (options.segment_time < MediaTime{0} || options.keyframe_interval <= MediaTime{0})
       throw Error{Errc::invalid_argument, "record", redact(path_),
                   "RecorderOptions::segment_time must not be negative, nor keyframe_interval be 0"};
+    if (segments()) number_ = number_after_those_there();
     prepare();
   }
 
@@ -90,6 +97,7 @@ class FileSink {
     if (!base_) {
       base_ = packet.pts;
       file_ = {.path = name(number_++), .begin = time_of(packet.pts, unit)};
+      ++files_;
       output_->add_stream(*encoder.parameters(), unit);
       add_sound();
       output_->begin();
@@ -115,7 +123,7 @@ class FileSink {
   }
 
   void interrupt() { interrupt_->request(); }
-  void note(RecorderStats& stats) const { stats.files = number_; }
+  void note(RecorderStats& stats) const { stats.files = files_; }
 
  private:
   static constexpr AVRational nanoseconds{1, 1'000'000'000};
@@ -169,6 +177,27 @@ class FileSink {
     return code < 0 ? path_ : text;
   }
 
+  /// So that a program that begins again loses none of the files that it has recorded before.
+  [[nodiscard]] std::uint64_t number_after_those_there() const {
+    const auto file_of = [](const std::string& path) { return path.substr(path.rfind('/') + 1); };
+    const std::string pattern = name(0);
+    const std::string folder = pattern.substr(0, pattern.rfind('/') + 1);
+    constexpr std::string_view digits = "0123456789";
+    std::uint64_t after = 0;
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator{folder.empty() ? "." : folder, none}) {
+      const std::string file = entry.path().filename().string();
+      for (std::size_t at = file.find_first_of(digits); at < file.size(); at = file.find_first_of(digits, at + 1)) {
+        int number = 0;  // it may be this one
+        const auto [end, error] = std::from_chars(file.data() + at, file.data() + file.size(), number);
+        if (error != std::errc{} || number == std::numeric_limits<int>::max()) continue;
+        const auto next = static_cast<std::uint64_t>(number) + 1;
+        if (file_of(name(next - 1)) == file) after = stream_infer::detail::max(after, next);
+      }
+    }
+    return after;
+  }
+
   /// There was no picture.
   void remove_empty() {
     output_.reset();
@@ -178,6 +207,8 @@ class FileSink {
   }
 
   void prepare() {
+    if (segments())
+      while (kind_of_file(name(number_)) != 0) ++number_;  // another recorder's
     output_.emplace(Output::Target{.url = name(number_),
                                    .container = options_->container,
                                    .options = options_->container_options,
@@ -192,7 +223,8 @@ class FileSink {
   RecordedFile file_;                 // being written
   std::optional<std::int64_t> base_;  // the time of its first picture, in the encoder's units
   std::optional<MediaTime> cut_at_;   // where the picture shall be one to begin with
-  std::uint64_t number_ = 0;          // of files that have been begun
+  std::uint64_t number_ = 0;          // of the next file
+  std::uint64_t files_ = 0;           // that have been begun
   std::shared_ptr<SoundTap> sound_;
   std::shared_ptr<const std::vector<PacketStream>> sound_streams_;  // of the source, when the file was begun
   int sound_place_ = 0;                                             // in the file
@@ -241,8 +273,9 @@ struct FileRecording {
 /// One thread at a time writes; stats() is for any. The destructor closes it, and keeps an error for itself.
 class Recorder {
  public:
-  /// Opens the file. \throws Error  for a folder that is not there, a container or encoder that this FFmpeg does not have,
-  ///                                or an option that it does not know
+  /// Opens the file, in place of one that is there.
+  /// \throws Error  for a folder that is not there, a file that another recording writes to, a container or encoder that
+  ///                this FFmpeg does not have, or an option that it does not know
   explicit Recorder(std::string path, RecorderOptions options = {})
       : shared_{new ffmpeg::FileRecording{std::move(path), std::move(options)}},
         worker_{std::shared_ptr<ffmpeg::Task>{shared_, &shared_->recording}} {}

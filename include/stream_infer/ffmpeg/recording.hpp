@@ -27,7 +27,7 @@ enum class Overload : std::uint8_t {
   drop,  ///< it is dropped, and counted
 };
 
-/// What became of the pictures: `written + dropped + late + waiting` is how many were brought.
+/// What became of the pictures: `written + dropped + late + waiting` is how many write() has taken.
 struct RecorderStats {
   std::uint64_t written = 0;   ///< the encoder has taken them
   std::uint64_t dropped = 0;   ///< too many waited, nobody was there to receive them, or an error had ended it
@@ -95,9 +95,9 @@ class Recording final : public Task {
     picture = maker_->make(image, std::move(picture));
     picture->pts = time.count();
     const std::lock_guard lock{mutex_};
-    if (ends_) {  // meanwhile
+    if (error_) throw Error{*error_};  // meanwhile
+    if (ends_) {
       ++stats_.dropped;
-      if (error_) throw Error{*error_};
       return;
     }
     waiting_.push_back(std::move(picture));
