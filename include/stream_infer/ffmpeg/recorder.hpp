@@ -76,7 +76,9 @@ class FileSink {
   }
 
   [[nodiscard]] const AVOutputFormat& format() const { return output_->format(); }
-  void start() { output_->open(); }
+  void start() {
+    for (; !opened(); prepare()) ++number_;
+  }
   [[nodiscard]] bool is_ready(const Encoder&) const { return true; }
 
   [[nodiscard]] bool wants_key(MediaTime time) {
@@ -127,6 +129,17 @@ class FileSink {
 
  private:
   static constexpr AVRational nanoseconds{1, 1'000'000'000};
+
+  /// Returns false if another recorder has taken the number meanwhile.
+  [[nodiscard]] bool opened() {
+    try {
+      output_->open();
+      return true;
+    } catch (const Error& error) {
+      if (segments() && error.code() == std::errc::device_or_resource_busy) return false;
+      throw;
+    }
+  }
 
   [[nodiscard]] bool segments() const { return options_->segment_time > MediaTime{0} || options_->segment_bytes > 0; }
   [[nodiscard]] std::uint64_t most_bytes() const {
