@@ -246,6 +246,37 @@ TEST_CASE("A clip that cannot be written is counted, and the next one is", "[ffm
   CHECK(part.size() >= 25);  // what there is plays
 }
 
+TEST_CASE("Sound that a clip's container does not hold is left out, and told", "[ffmpeg][clips]") {
+  const test::TemporaryFolder folder;
+  const std::string camera = test::make_media(
+      "-f lavfi -i testsrc2=size=96x64:rate=25 -f lavfi -i sine=440:r=8000 -t 4 -pix_fmt yuv420p -c:v libx264 -g 25 "
+      "-c:a pcm_alaw",
+      "g711.mkv");
+  for (const bool is_held : {false, true}) {
+    CAPTURE(is_held);
+    Saved saved;
+    si::Clips clips{{.folder = folder / "",
+                     .before = 1s,
+                     .after = 1s,
+                     .container = is_held ? "mov" : "mp4",
+                     .on_clip = saved.keep()}};
+    play(camera, {clips.tap()}, [&](const si::Frame& frame) {
+      if (frame.index() == 50) clips.save(frame.time());
+    });
+    clips.close();
+    const si::ClipsStats stats = clips.stats();
+    CHECK(stats.clips == 1);
+    CHECK(stats.failed == 0);
+    CHECK(stats.without_sound == (is_held ? 0 : 1));
+    if (!is_held)
+      CHECK_THAT(stats.last_error,
+                 ContainsSubstring("ClipsOptions::container: mp4 does not hold the source's sound (pcm_alaw)"));
+    REQUIRE(saved.clips.size() == 1);
+    CHECK(streams_in(saved.clips.front().path) == (is_held ? 2 : 1));
+    CHECK(play(saved.clips.front().path, {}, [](const si::Frame&) {}).size() >= 50);
+  }
+}
+
 TEST_CASE("Clips of one name are all kept, however late they are written", "[ffmpeg][clips]") {
   const test::TemporaryFolder folder;
   std::mutex played;

@@ -1,6 +1,7 @@
 #include "stream_infer/ffmpeg/recorder.hpp"
 
 #include "stream_infer/ffmpeg/ffmpeg_producer.hpp"
+#include "support/beeps.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
 #include "support/fault_row.hpp"
@@ -429,11 +430,6 @@ TEST_CASE("A recorder that is let go finishes its file", "[ffmpeg][recorder]") {
 
 TEST_CASE("The source's sound is recorded with the pictures of the same time", "[ffmpeg][recorder]") {
   const test::TemporaryFolder folder;
-  // A beep at each full second, of which a reader of the result can tell whether it is in time.
-  const std::string pattern =
-      "-f lavfi -i testsrc2=size=160x96:rate=25 -f lavfi -i "
-      "\"aevalsrc=if(lt(mod(t\\,1)\\,0.1)\\,0.8*sin(2000*t)\\,0):s=44100\" -t 6 "
-      "-pix_fmt yuv420p -c:v libx264 -g 25 -c:a aac";
   std::vector<si::RecordedFile> files;
   for (const std::string name : {"beep.mp4", "beep.ts"})
     for (const si::MediaTime segment : {0s, 2s}) {
@@ -443,25 +439,11 @@ TEST_CASE("The source's sound is recorded with the pictures of the same time", "
                             {.segment_time = segment == 0s ? 3600s : segment,
                              .on_file = [&](const si::RecordedFile& file) { files.push_back(file); }}};
       si::FFmpegProducer producer{{.taps = {recorder.sound()}}};
-      auto reader = producer.open(test::make_media(pattern, name), {});
+      auto reader = producer.open(test::make_beeps(name), {});
       for (si::Frame frame; reader.read(frame) == si::ReadStatus::frame;)
         recorder.write(frame.image(), frame.time(), 40ms);
       recorder.close();
       REQUIRE(files.size() == (segment == 0s ? 1 : 3));
-      for (const si::RecordedFile& file : files) {
-        const std::string wave = file.path + ".wav";
-        test::run_ffmpeg("-i " + file.path + " -vn -ar 8000 -c:a pcm_s16le " + wave);
-        const test::Bytes bytes = test::read_file(wave);
-        const std::size_t samples = (bytes.size() - 78) / 2;
-        const double seconds = static_cast<double>(samples) / 8000;
-        CHECK(std::abs(seconds - si::to_seconds(file.end - file.begin)) < 0.2);
-        double loud = 0, silent = 0;
-        for (std::size_t i = 0; i < samples; ++i) {
-          const auto value = static_cast<std::int16_t>(bytes[78 + 2 * i] | bytes[78 + 2 * i + 1] << 8);
-          const double phase = std::fmod(static_cast<double>(i) / 8000 + si::to_seconds(file.begin), 1.0);
-          (phase < 0.15 || phase > 0.95 ? loud : silent) += std::abs(static_cast<double>(value));
-        }
-        CHECK(loud > 4 * silent);  // although it is a fifth of the time
-      }
+      for (const si::RecordedFile& file : files) test::check_beeps(file.path, file.begin, file.end - file.begin);
     }
 }

@@ -4,6 +4,7 @@
 
 #include "servers/servers.hpp"
 #include "stream_infer/ffmpeg/clips.hpp"
+#include "support/beeps.hpp"
 #include "support/catch.hpp"
 #include "support/child.hpp"
 #include "support/error_of.hpp"
@@ -162,6 +163,32 @@ TEST_CASE("HLS in a folder is played through a web server", "[servers][restream]
   CHECK(segments < 8);  // those that nobody lists any more are gone
   CHECK(restream.stats().failures == 0);
   CHECK(restream.stats().dropped == 0);
+}
+
+TEST_CASE("The source's sound is sent on with the pictures of the same time", "[servers][restream]") {
+  const test::TemporaryFolder folder;
+  for (const std::string container : {"mpegts", "flv", "matroska"}) {
+    CAPTURE(container);
+    const std::string out = folder / container;
+    Restream restream{out, {.container = container, .overload = Overload::wait}};
+    FFmpegProducer producer{{.taps = {restream.sound()}}};
+    auto reader = producer.open(test::make_beeps("beep.ts"), {});
+    for (Frame frame; reader.read(frame) == ReadStatus::frame;) restream.write(frame.image(), frame.time(), 40ms);
+    restream.close();
+    CHECK(restream.stats().written == 150);
+    CHECK_THAT(restream.stats().last_error, Catch::Matchers::Equals(""));
+    test::check_beeps(out, 0s, 6s);
+  }
+
+  Restream silent{folder / "webm", {.container = "webm", .encoder = "libvpx", .overload = Overload::wait}};
+  FFmpegProducer producer{{.taps = {silent.sound()}}};
+  auto reader = producer.open(test::make_beeps("beep.ts"), {});
+  const Error error = error_of([&] {
+    for (Frame frame; reader.read(frame) == ReadStatus::frame;) silent.write(frame.image(), frame.time(), 40ms);
+    for (int i = 150; i < 1000; ++i) silent.write(Image{{.width = 160, .height = 96}}, i * 40ms, 40ms);
+  });
+  CHECK_THAT(error.what(),
+             ContainsSubstring("RestreamOptions::container: webm does not hold the source's sound (aac)"));
 }
 
 TEST_CASE("RTSP, SRT and UDP receivers get the stream", "[servers][restream]") {

@@ -39,10 +39,11 @@ struct ClipsStats {
   std::uint64_t events = 0;  ///< saved, or being saved
   std::uint64_t missed = 0;  ///< events of which nothing was left, or there yet
   std::uint64_t clips = 0;   ///< written
-  std::uint64_t failed =
-      0;  ///< clips that could not be written, or not in time; what there is of them has `.part` behind its name
-  std::uint64_t waiting = 0;  ///< packets that wait to be written
-  std::size_t bytes = 0;      ///< of packets in memory
+  /// Clips that could not be written, or not in time; what there is of them has `.part` behind its name.
+  std::uint64_t failed = 0;
+  std::uint64_t without_sound = 0;  ///< clips that leave out sound of the source, which their container does not hold
+  std::uint64_t waiting = 0;        ///< packets that wait to be written
+  std::size_t bytes = 0;            ///< of packets in memory
   std::string last_error{};
 };
 
@@ -93,6 +94,7 @@ class ClipWriter final : public Task {
     const std::lock_guard lock{mutex_};
     stats.clips = clips_;
     stats.failed = failed_;
+    stats.without_sound = without_sound_;
     stats.waiting = packets_;
     stats.bytes += bytes_;
     stats.last_error = last_error_;
@@ -156,8 +158,10 @@ class ClipWriter final : public Task {
       begin(kept);
       clip_.begin = clip_.end = kept.time();
     }
+    const std::optional<int> place = places_[kept.stream];
     const MediaTime time = kept.time();
-    if (time < clip_.begin) return;  // refers to what is not there: it leads the key frame, or is sound before it
+    // Before that, it refers to what is not there: it leads the key frame, or is sound before it.
+    if (!place || time < clip_.begin) return;
     const AVRational unit = (*origin.streams)[kept.stream].time_base;
     if (kept.stream == 0) {
       const MediaTime end = time + MediaTime{av_rescale_q(packet.duration, unit, {1, 1'000'000'000})};
@@ -166,16 +170,31 @@ class ClipWriter final : public Task {
     const std::int64_t base = av_rescale_q(base_, origin.streams->front().time_base, unit);
     if (packet.pts != AV_NOPTS_VALUE) packet.pts -= base;
     if (packet.dts != AV_NOPTS_VALUE) packet.dts -= base;
-    output_->write(packet, static_cast<int>(kept.stream), unit);
+    output_->write(packet, *place, unit);
   }
 
   /// With the key frame that comes first.
   void begin(const KeptPacket& kept) {
+    base_ = kept.packet->pts != AV_NOPTS_VALUE ? kept.packet->pts : kept.packet->dts;
     output_.emplace(target(part()));
     output_->open();
-    for (const PacketStream& stream : *kept.origin->streams) output_->add_stream(*stream.parameters, stream.time_base);
+    places_.clear();
+    std::string left_out;
+    for (const PacketStream& stream : *kept.origin->streams) {
+      const AVCodecID codec = stream.parameters->codec_id;
+      const bool is_pictures = places_.empty();
+      if (is_pictures) output_->must_hold(codec, "pictures");
+      std::optional<int>& place = places_.emplace_back();
+      if (is_pictures || output_->holds(codec))
+        place = output_->add_stream(*stream.parameters, stream.time_base);
+      else
+        left_out = output_->not_held(codec, "sound");
+    }
     output_->begin();
-    base_ = kept.packet->pts != AV_NOPTS_VALUE ? kept.packet->pts : kept.packet->dts;
+    if (left_out.empty()) return;
+    const std::lock_guard lock{mutex_};
+    ++without_sound_;
+    last_error_ = "save a clip '" + path_ + "': " + left_out;
   }
 
   /// A path that nothing has. From then on its part is there, so that nobody else takes it.
@@ -211,14 +230,15 @@ class ClipWriter final : public Task {
   std::string path_;
   Clip clip_;
   std::optional<Output> output_;
-  std::int64_t base_ = 0;  // the first picture's time stamp
+  std::vector<std::optional<int>> places_;  // in the output, of each stream; nothing: it is left out
+  std::int64_t base_ = 0;                   // the first picture's time stamp
   bool writes_ = false;
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   stream_infer::detail::Queue<Step> steps_;
   std::size_t bytes_ = 0, packets_ = 0;
-  std::uint64_t clips_ = 0, failed_ = 0;
+  std::uint64_t clips_ = 0, failed_ = 0, without_sound_ = 0;
   std::string last_error_;
   bool ends_ = false;
 };

@@ -73,6 +73,7 @@ class Output {
     context_.reset(made);
     context_->interrupt_callback = {&Interrupt::ask, interrupt_.get()};
     context_->flush_packets = 1;  // what has been written is there, also if the program is killed
+    if (target_.is_live) context_->max_interleave_delta = 200'000;  // us; a sound that stops keeps no picture waiting
     check_folder();
     set_options();
   }
@@ -88,6 +89,19 @@ class Output {
             avio_open2(&context_->pb, context_->url, AVIO_FLAG_WRITE, &context_->interrupt_callback, others_.get());
         code < 0)
       throw failure(code, "cannot be opened");
+  }
+
+  [[nodiscard]] bool holds(AVCodecID codec) const {
+    return avformat_query_codec(context_->oformat, codec, FF_COMPLIANCE_NORMAL) != 0;
+  }
+  /// \param what  of the source \throws Error  if the container does not hold it
+  void must_hold(AVCodecID codec, std::string_view what) const {
+    if (!holds(codec)) throw Error{Errc::unsupported, "record", name_, not_held(codec, what)};
+  }
+  /// Why not, and what to do about it.
+  [[nodiscard]] std::string not_held(AVCodecID codec, std::string_view what) const {
+    return option("container") + ": " + context_->oformat->name + " does not hold the source's " + std::string{what} +
+           " (" + avcodec_get_name(codec) + "); matroska does";
   }
 
   /// \returns the stream's number

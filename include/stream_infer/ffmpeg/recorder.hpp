@@ -8,10 +8,10 @@
 #include "stream_infer/core/min_max.hpp"
 #include "stream_infer/ffmpeg/encoder.hpp"
 #include "stream_infer/ffmpeg/output.hpp"
-#include "stream_infer/ffmpeg/packet_ring.hpp"
 #include "stream_infer/ffmpeg/packet_tap.hpp"
 #include "stream_infer/ffmpeg/recording.hpp"
 #include "stream_infer/ffmpeg/sound_tap.hpp"
+#include "stream_infer/ffmpeg/sound_track.hpp"
 #include "stream_infer/ffmpeg/worker.hpp"
 
 #include <charconv>
@@ -91,7 +91,7 @@ class FileSink {
   void write(AVPacket& packet, const Encoder& encoder) {
     const AVRational unit = encoder.context().time_base;
     if (base_ && (packet.flags & AV_PKT_FLAG_KEY) != 0 && is_due(packet.pts, unit)) {
-      write_sound(time_of(packet.pts, unit));
+      sound_.write(*output_, time_of(packet.pts, unit));
       end();
       prepare();
       start();
@@ -101,10 +101,11 @@ class FileSink {
       file_ = {.path = name(number_++), .begin = time_of(packet.pts, unit)};
       ++files_;
       output_->add_stream(*encoder.parameters(), unit);
-      add_sound();
+      sound_.add_to(*output_);
+      sound_.begin(file_.begin);
       output_->begin();
     }
-    write_sound(time_of(packet.dts, unit));
+    sound_.write(*output_, time_of(packet.dts, unit));
     file_.end = stream_infer::detail::max(file_.end, time_of(packet.pts + packet.duration, unit));
     packet.pts -= *base_;
     packet.dts -= *base_;
@@ -115,9 +116,8 @@ class FileSink {
 
   void end() {
     if (!base_) return remove_empty();
-    write_sound(file_.end);
+    sound_.write(*output_, file_.end);
     output_->end();
-    last_sound_ = MediaTime{-1};
     file_.bytes = output_->bytes();
     output_.reset();
     base_.reset();
@@ -147,33 +147,6 @@ class FileSink {
   }
   [[nodiscard]] static MediaTime time_of(std::int64_t timestamp, AVRational unit) {
     return MediaTime{av_rescale_q(timestamp, unit, nanoseconds)};
-  }
-
-  void add_sound() {
-    sound_streams_ = sound_->streams();
-    if (!sound_streams_ || sound_streams_->size() < 2) return;
-    const PacketStream& stream = sound_streams_->back();
-    const AVCodecID codec = stream.parameters->codec_id;
-    if (avformat_query_codec(&output_->format(), codec, FF_COMPLIANCE_NORMAL) == 0)
-      throw Error{Errc::unsupported, "record", redact(path_),
-                  std::string{"RecorderOptions::container: "} + output_->format().name +
-                      " does not hold the source's sound (" + avcodec_get_name(codec) + "); mkv does"};
-    sound_place_ = output_->add_stream(*stream.parameters, stream.time_base);
-  }
-
-  /// Of the time before a picture.
-  void write_sound(MediaTime before) {
-    while (std::optional<KeptPacket> kept = sound_->take(before)) {
-      const PacketStream& stream = kept->origin->streams->back();
-      const bool joins = sound_streams_ && sound_streams_->size() == 2 &&
-                         stream.parameters->codec_id == sound_streams_->back().parameters->codec_id;
-      const MediaTime time = kept->time() - file_.begin;
-      if (!joins || time < MediaTime{0} || time <= last_sound_) continue;  // not of this file, or of another source
-      AVPacket& packet = *kept->packet;
-      packet.pts = packet.dts = av_rescale_q(time.count(), nanoseconds, stream.time_base);
-      output_->write(packet, sound_place_, stream.time_base);
-      last_sound_ = time;
-    }
   }
 
   /// Whether a key frame at that time begins another file.
@@ -238,10 +211,7 @@ class FileSink {
   std::optional<MediaTime> cut_at_;   // where the picture shall be one to begin with
   std::uint64_t number_ = 0;          // of the next file
   std::uint64_t files_ = 0;           // that have been begun
-  std::shared_ptr<SoundTap> sound_;
-  std::shared_ptr<const std::vector<PacketStream>> sound_streams_;  // of the source, when the file was begun
-  int sound_place_ = 0;                                             // in the file
-  MediaTime last_sound_{-1};
+  SoundTrack sound_;
   bool is_full_ = false;
 };
 

@@ -7,8 +7,12 @@
 #include "stream_infer/core/min_max.hpp"
 #include "stream_infer/ffmpeg/encoder.hpp"
 #include "stream_infer/ffmpeg/output.hpp"
+#include "stream_infer/ffmpeg/packet_ring.hpp"
+#include "stream_infer/ffmpeg/packet_tap.hpp"
 #include "stream_infer/ffmpeg/reconnector.hpp"
 #include "stream_infer/ffmpeg/recording.hpp"
+#include "stream_infer/ffmpeg/sound_tap.hpp"
+#include "stream_infer/ffmpeg/sound_track.hpp"
 #include "stream_infer/ffmpeg/worker.hpp"
 #include "stream_infer/producer/back_off.hpp"
 
@@ -46,8 +50,8 @@ namespace ffmpeg {
 /// Where a Recording puts its packets: a connection, made again when it is lost.
 class StreamSink {
  public:
-  StreamSink(std::string url, const RestreamOptions& options)
-      : url_{std::move(url)}, options_{&options}, reconnector_{options.reconnect} {
+  StreamSink(std::string url, const RestreamOptions& options, std::shared_ptr<SoundTap> sound)
+      : url_{std::move(url)}, options_{&options}, reconnector_{options.reconnect}, sound_{std::move(sound)} {
     prepare();  // tells what is wrong with them
   }
 
@@ -63,6 +67,7 @@ class StreamSink {
       prepare();
       output_->open();
       output_->add_stream(*encoder.parameters(), encoder.context().time_base);
+      sound_.add_to(*output_);
       output_->begin();
       base_.reset();
       wants_key_ = true;
@@ -79,13 +84,16 @@ class StreamSink {
 
   void write(AVPacket& packet, const Encoder& encoder) {
     if (!is_connected_.load(std::memory_order_relaxed)) return;  // of a picture before it was lost
+    const MediaTime time{av_rescale_q(packet.dts, encoder.context().time_base, PacketOrigin::nanoseconds)};
     if (!base_) {
       if ((packet.flags & AV_PKT_FLAG_KEY) == 0) return;
       base_ = packet.dts;
+      sound_.begin(time);
     }
     packet.pts -= *base_;
     packet.dts -= *base_;
     try {
+      sound_.write(*output_, time);
       output_->write(packet, 0, encoder.context().time_base);
       reconnector_.playing();
     } catch (const Error& error) {
@@ -139,6 +147,7 @@ class StreamSink {
   std::shared_ptr<Interrupt> interrupt_{new Interrupt};
   std::optional<Output> output_;
   Reconnector reconnector_;
+  SoundTrack sound_;
   Clock::time_point next_attempt_{};
   std::optional<std::int64_t> base_;       // the time of this connection's first packet
   std::atomic<bool> is_connected_{false};  // a lone flag for others
@@ -159,9 +168,11 @@ struct StreamRecording {
                    .queue = stream_infer::detail::max<std::size_t>(1, options.queue),
                    .overload = options.overload},
                   std::move(url),
-                  options} {}
+                  options,
+                  sound} {}
 
   RestreamOptions options;
+  std::shared_ptr<SoundTap> sound{new SoundTap};
   Recording<StreamSink> recording;
 };
 
@@ -206,6 +217,10 @@ class Restream {
     shared_->recording.finish();
     static_cast<void>(worker_.wait_until({}, std::chrono::steady_clock::now(), shared_->options.end_within));
   }
+
+  /// For FFmpegOptions::taps: then the source's sound is sent as well, as it is, with the pictures of the same time. A
+  /// container that does not hold it ends the stream.
+  [[nodiscard]] std::shared_ptr<PacketTap> sound() const { return shared_->sound; }
 
   [[nodiscard]] RecorderStats stats() const { return shared_->recording.stats(); }
   [[nodiscard]] bool is_connected() const { return shared_->recording.sink().is_connected(); }
