@@ -83,7 +83,7 @@ class Output {
     if ((context_->oformat->flags & AVFMT_NOFILE) != 0) return;
     if (detail::is_path(target_.url) && !lock_.take(target_.url))
       throw Error{std::make_error_code(std::errc::device_or_resource_busy), "record", name_,
-                  "another recording writes to it"};
+                  "another recording writes to it: give each a file of its own"};
     const auto guard = expect();
     if (const int code =
             avio_open2(&context_->pb, context_->url, AVIO_FLAG_WRITE, &context_->interrupt_callback, others_.get());

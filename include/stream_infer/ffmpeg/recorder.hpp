@@ -170,9 +170,10 @@ class FileSink {
     const std::string folder = pattern.substr(0, pattern.rfind('/') + 1);
     constexpr std::string_view digits = "0123456789";
     std::uint64_t after = 0;
-    std::error_code none;
-    for (const auto& entry : std::filesystem::directory_iterator{folder.empty() ? "." : folder, none}) {
-      const std::string file = entry.path().filename().string();
+    std::error_code failure;  // the output will tell
+    std::filesystem::directory_iterator entry{folder.empty() ? "." : folder, failure};
+    for (; !failure && entry != std::filesystem::directory_iterator{}; entry.increment(failure)) {
+      const std::string file = entry->path().filename().string();
       for (std::size_t at = file.find_first_of(digits); at < file.size(); at = file.find_first_of(digits, at + 1)) {
         int number = 0;  // it may be this one
         const auto [end, error] = std::from_chars(file.data() + at, file.data() + file.size(), number);
