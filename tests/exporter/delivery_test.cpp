@@ -242,7 +242,7 @@ TEST_CASE("A store that stalls keeps nobody waiting, and gets all later", "[expo
     Lane lane;
     lane.collect(exporter, 100);
     CHECK(exporter.flush(10s));
-    server.child().signal(SIGSTOP);
+    server.child().freeze();
     const test::Stopwatch stopped;
     while (stopped.elapsed() < 2s) {
       lane.collect(exporter, 25);

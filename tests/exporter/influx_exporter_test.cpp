@@ -90,7 +90,7 @@ TEST_CASE("An InfluxDB that is away, or does not answer, is said to be", "[expor
   CHECK(refusal_of([&] { exporter.collect(record(1, 1)); }).kind() == Kind::retry);
   server.start();
   exporter.collect(record(1, 1));
-  server.child().signal(SIGSTOP);
+  server.child().freeze();
   const test::Stopwatch stopwatch;
   CHECK(refusal_of([&] { exporter.collect(record(2, 1)); }).code() == std::errc::timed_out);
   CHECK(stopwatch.elapsed() < 3s);

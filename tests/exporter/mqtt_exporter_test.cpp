@@ -166,7 +166,7 @@ TEST_CASE("A broker that does not answer is given up in time, and leaves nothing
   test::MqttSubscriber subscriber{server.port()};
   si::MqttExporter exporter{with(options(server), [](auto& o) { o.timeout = 300ms; })};
   exporter.collect(record(0));
-  server.child().signal(SIGSTOP);
+  server.child().freeze();
   const auto fails = [&] {
     const test::Stopwatch stopwatch;
     const si::StoreError error = refusal_of([&] { exporter.write(records(1, 100)); });

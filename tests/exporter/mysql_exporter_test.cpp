@@ -462,7 +462,7 @@ TEST_CASE("A MySQL server that does not answer is given up in time", "[exporter]
   const si::StoredRecord sent = record(1, '"' + std::string(value_bytes, 'x') + '"');
   std::optional<si::MySqlExporter> exporter;
   if (!is_new) exporter.emplace(options(server, "results", 1s));
-  server.child().signal(SIGSTOP);
+  server.child().freeze();
   if (is_new) {
     const test::Stopwatch watch;
     exporter.emplace(options(server, "results", 1s));
@@ -549,7 +549,7 @@ TEST_CASE("A connection to MySQL is encrypted and checked", "[exporter][mysql]")
     server.kill();
     server.start();
     write(checked, record(4));
-    server.child().signal(SIGSTOP);
+    server.child().freeze();
     CHECK(refusal(checked, {record(5)}).kind() == Kind::retry);
     CHECK(refusal(checked, {record(5)}).kind() == Kind::retry);
     si::MySqlExporter frozen = exporter("localhost", si::Tls{.ca_file = certificate.file()});

@@ -221,7 +221,7 @@ TEST_CASE("A server that does not answer is given up in time", "[exporter][redis
   test::RedisServer server;
   si::RedisExporter exporter{options(server)};
   exporter.collect(record(1));
-  server.child().signal(SIGSTOP);
+  server.child().freeze();
   for (std::uint64_t i = 2; i < 4; ++i) {  // once on the old connection, once on a new one
     const test::Stopwatch stopwatch;
     const si::StoreError error = refusal_of([&] { exporter.collect(record(i)); });

@@ -141,7 +141,7 @@ TEST_CASE("A web server that is away, silent, or not whom it says to be", "[expo
   CHECK(refusal_of([&] { exporter.collect(record(1)); }).kind() == Kind::retry);
   server.start();
   exporter.collect(record(1));
-  server.child().signal(SIGSTOP);
+  server.child().freeze();
   const test::Stopwatch stopwatch;
   CHECK(refusal_of([&] { exporter.collect(record(2)); }).code() == std::errc::timed_out);
   CHECK(stopwatch.elapsed() < 1s);

@@ -134,7 +134,7 @@ TEST_CASE("A server that is frozen keeps nobody waiting", "[servers][restream]")
   {
     const Sender sender{restream};
     CHECK(eventually([&] { return restream.stats().written > 25; }));
-    server.nginx().signal(SIGSTOP);
+    server.nginx().freeze();
     CHECK(eventually([&] { return restream.stats().failures > 0 && restream.stats().dropped > 5; }, 20s));
     CHECK_THAT(restream.stats().last_error, ContainsSubstring("no answer in time"));
     check_accounts(restream, sender);

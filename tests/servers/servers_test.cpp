@@ -91,7 +91,7 @@ TEST_CASE("An RTSP server that stalls is given up at the deadline, and one that 
   watched.play();
   REQUIRE(eventually([&] { return watched.played() > 30; }, 30s));
 
-  server->child().signal(SIGSTOP);
+  server->child().freeze();
   const Stopwatch stopwatch;
   CHECK(eventually([&] { return watched.count(PlayState::reconnecting) > 0; }, 20s));
   const auto lost_after = stopwatch.elapsed();

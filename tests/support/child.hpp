@@ -57,6 +57,13 @@ class Child {
 
   void signal(int number) const { ::kill(id_, number); }
 
+  /// Stops all of its threads, until SIGCONT.
+  void freeze() const {
+    signal(SIGSTOP);
+    siginfo_t info{};  // they stop at their own time
+    ::waitid(P_PID, static_cast<id_t>(id_), &info, WSTOPPED | WEXITED | WNOWAIT);
+  }
+
   /// Ends it at once, as if its machine had been switched off, and waits until it is gone.
   void kill() {
     if (id_ <= 0) return;
