@@ -305,12 +305,17 @@ TEST_CASE("What cannot be saved is an error at once", "[ffmpeg][clips]") {
   };
   CHECK_THAT(reason({}), ContainsSubstring("ClipsOptions::folder"));
   CHECK_THAT(reason({.folder = folder / "no"}), ContainsSubstring("ClipsOptions::folder"));
+  CHECK_THAT(reason({.folder = "/proc"}), ContainsSubstring("ClipsOptions::folder cannot be written to"));
+  CHECK_THAT(reason({.folder = folder / "", .before = -1s}), ContainsSubstring("ClipsOptions::before"));
+  CHECK_THAT(reason({.folder = folder / "", .after = -1s}), ContainsSubstring("after must not be negative"));
+  CHECK_THAT(reason({.folder = folder / "", .longest = 0s}), ContainsSubstring("longest"));
   CHECK_THAT(reason({.folder = folder / "", .container = "mp5"}), ContainsSubstring("ClipsOptions::container"));
   CHECK_THAT(reason({.folder = folder / "", .container_options = {{"movflags", "no"}}}),
              ContainsSubstring("ClipsOptions::container_options"));
   CHECK_THAT(reason({.folder = folder / "", .container_options = {{"fragments", "1"}}}),
              ContainsSubstring("ClipsOptions::container_options: 'fragments' is not one"));
   si::Clips clips{{.folder = folder / ""}};
+  CHECK(std::filesystem::is_empty(folder / ""));
   for (const char* const name : {"../a", "a/b", ".a"})
     CHECK_THAT(test::error_of([&] { clips.save(0s, name); }).what(), ContainsSubstring("name of a file"));
 }

@@ -11,9 +11,10 @@
 #include "stream_infer/ffmpeg/packet_tap.hpp"
 #include "stream_infer/ffmpeg/worker.hpp"
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -24,6 +25,7 @@
 #include <vector>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace stream_infer {
 
@@ -262,7 +264,8 @@ class ClipKeeper final : public PacketTap {
 /// One Clips is for one Player at a time. save() and stats() are for any thread. The destructor closes it.
 class Clips {
  public:
-  /// \throws Error  for a folder that is not there, a container or an option that this FFmpeg does not have
+  /// \throws Error  for a folder that is not there or cannot be written to, times that make no sense, a container or an
+  ///                option that this FFmpeg does not have
   explicit Clips(const ClipsOptions& options)
       : writer_{new ffmpeg::ClipWriter{options.folder, options.container, options.container_options, options.on_clip}},
         keeper_{new ffmpeg::ClipKeeper{options, writer_}},
@@ -271,6 +274,16 @@ class Clips {
     if (options.folder.empty() || ::stat(options.folder.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
       throw Error{std::make_error_code(std::errc::no_such_file_or_directory), "save clips", options.folder,
                   "ClipsOptions::folder is no folder that is there"};
+    if (options.before < MediaTime{0} || options.after < MediaTime{0} || options.longest <= MediaTime{0})
+      throw Error{Errc::invalid_argument, "save clips", options.folder,
+                  "ClipsOptions::before and after must not be negative, nor longest be 0"};
+    std::string probe = options.folder + "/.clip-XXXXXX";
+    const int file = ::mkstemp(probe.data());
+    if (file < 0)
+      throw Error{std::error_code{errno, std::generic_category()}, "save clips", options.folder,
+                  "ClipsOptions::folder cannot be written to"};
+    ::close(file);
+    ::unlink(probe.c_str());
   }
   Clips(Clips&&) noexcept = default;
   Clips& operator=(Clips&&) = delete;
