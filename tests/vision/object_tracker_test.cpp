@@ -170,6 +170,17 @@ TEST_CASE("Identities are kept in crowds that cross, with noise and gaps", "[vis
   CHECK(switches * 1000 < found * 2);  // 2 in 1000
 }
 
+TEST_CASE("A track keeps what fits it, although more pairs would fit less", "[vision][tracker]") {
+  const si::Box a{100, 100, 100, 100}, b{160, 100, 100, 100}, fresh{43, 100, 100, 100};
+  si::ObjectTracker tracker;
+  const si::Tracks before = tracker.update({detected(a), detected(b)}, 0ms);
+  REQUIRE(before.size() == 2);
+  const si::Tracks tracks = tracker.update({detected(fresh), detected(a)}, 40ms);
+  REQUIRE(tracks.size() == 1);
+  CHECK(tracks[0].id == id_at(before, a));
+  CHECK(si::iou(tracks[0].box, a) > 0.95F);
+}
+
 TEST_CASE("What is no box does not become a track, and harms none", "[vision][tracker]") {
   constexpr float nan = std::numeric_limits<float>::quiet_NaN(), infinite = std::numeric_limits<float>::infinity();
   const si::Box box{100, 100, 40, 80};

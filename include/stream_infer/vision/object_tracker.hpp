@@ -110,7 +110,7 @@ class ObjectTracker {
   void match(const std::vector<Followed*>& tracks, std::vector<const Detection*>& detections, float least_overlap,
              MediaTime time) {
     if (tracks.empty() || detections.empty()) return;
-    constexpr double never = 1000;
+    constexpr double never = 1;  // no more: one pair that fits is not given up for two that fit less
     detail::CostMatrix costs{tracks.size(), detections.size()};
     for (std::size_t i = 0; i < tracks.size(); ++i) {
       const Box predicted = tracks[i]->filter.box();
