@@ -376,6 +376,19 @@ TEST_CASE("A full disk ends a recording, and what it has plays", "[ffmpeg][recor
   CHECK(plays <= stats.written);
 }
 
+TEST_CASE("A full disk ends a recording in files that the container opens itself", "[ffmpeg][recorder]") {
+  const test::TemporaryFolder folder;
+  si::Recorder recorder{folder / "a.m3u8", {.container_options = {{"hls_time", "1"}}, .keyframe_interval = 400ms}};
+  const auto fill = [&] {
+    const test::FullDisk full{2'000};
+    record(recorder, 0, 1000);
+    recorder.close();
+  };
+  const si::Error error = test::error_of(fill);
+  CHECK(error.code() == std::errc::file_too_large);
+  CHECK(recorder.stats().written + recorder.stats().dropped <= 1000);
+}
+
 TEST_CASE("After kill -9 a recording plays, but for the last fragment", "[ffmpeg][recorder]") {
   if (test::has_thread_sanitizer) return;  // it does not follow a process that forks and has threads
   const test::TemporaryFolder folder;

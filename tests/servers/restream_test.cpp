@@ -8,13 +8,16 @@
 #include "support/catch.hpp"
 #include "support/child.hpp"
 #include "support/error_of.hpp"
+#include "support/full_disk.hpp"
 #include "support/process.hpp"
 #include "support/stopwatch.hpp"
+#include "support/tcp_server.hpp"
 #include "support/watched.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <mutex>
@@ -26,6 +29,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace std::chrono_literals;
@@ -137,6 +141,13 @@ TEST_CASE("A server that is frozen keeps nobody waiting", "[servers][restream]")
     server.nginx().freeze();
     CHECK(eventually([&] { return restream.stats().failures > 0 && restream.stats().dropped > 5; }, 20s));
     CHECK_THAT(restream.stats().last_error, ContainsSubstring("no answer in time"));
+    CHECK(eventually([&] { return restream.stats().failures > 2; }, 20s));  // it tries again and again
+    server.nginx().signal(SIGCONT);
+    const std::uint64_t written = restream.stats().written;
+    CHECK(eventually([&] { return restream.stats().written > written + 25; }, 20s));
+    server.nginx().freeze();
+    const std::uint64_t failures = restream.stats().failures;
+    CHECK(eventually([&] { return restream.stats().failures > failures; }, 20s));
     check_accounts(restream, sender);
     CHECK(sender.longest() < 200ms);
     closing = Stopwatch{};
@@ -144,6 +155,78 @@ TEST_CASE("A server that is frozen keeps nobody waiting", "[servers][restream]")
   restream.close();
   CHECK(closing.elapsed() < 1500ms);
   server.nginx().signal(SIGCONT);
+}
+
+TEST_CASE("A connection that is lost leaves nothing open", "[servers][restream]") {
+  test::TcpServer server{[](test::TcpServer::Client& client) {
+    for (;;) {
+      const std::string request = client.receive_request();
+      const std::size_t at = request.find("CSeq: ");
+      if (at == std::string::npos) return;
+      const std::string number = request.substr(at, request.find('\n', at) + 1 - at);
+      if (request.starts_with("ANNOUNCE")) {
+        const std::size_t length = request.find("Content-Length: ");
+        if (length == std::string::npos) return;
+        static_cast<void>(client.receive(std::stoul(request.substr(length + 16))));
+      }
+      client.send("RTSP/1.0 200 OK\r\n" + number +
+                  "Session: 1\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n");
+      if (!request.starts_with("RECORD")) continue;
+      static_cast<void>(client.sleep(100ms));
+      return client.reset();
+    }
+  }};
+  Restream restream{server.url("rtsp") + "/live", {.timeout = 2s, .reconnect = soon}};
+  const Sender sender{restream};
+  REQUIRE(eventually([&] { return restream.stats().files >= 2; }));
+  const std::size_t before = test::count_descriptors();
+  CHECK(eventually([&] { return restream.stats().files >= 12; }, 30s));
+  CHECK(test::count_descriptors() < before + 15);  // the server keeps one for each until it ends
+  check_accounts(restream, sender);
+}
+
+TEST_CASE("HLS on a full disk is a failure like any other", "[servers][restream]") {
+  const test::TemporaryFolder folder;
+  Restream restream{folder / "live.m3u8",
+                    {.container_options = {{"hls_time", "1"}}, .keyframe_interval = 400ms, .reconnect = soon}};
+  const Sender sender{restream};
+  CHECK(eventually([&] { return restream.stats().written > 40; }));
+  CHECK(restream.stats().failures == 0);
+  {
+    const test::FullDisk full{3'000};
+    CHECK(eventually([&] { return restream.stats().failures > 0; }));
+    CHECK_THAT(restream.stats().last_error, ContainsSubstring("File too large"));
+  }
+  const std::uint64_t written = restream.stats().written;
+  CHECK(eventually([&] { return restream.is_connected() && restream.stats().written > written + 25; }));
+  check_accounts(restream, sender);
+}
+
+TEST_CASE("A named pipe keeps nobody waiting, whether somebody reads from it or not", "[servers][restream]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "pipe";
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  const std::size_t threads = test::count_threads(), descriptors = test::count_descriptors();
+  {
+    Restream restream{path, {.container = "mpegts", .timeout = 300ms, .reconnect = soon}};
+    const Sender sender{restream};
+    CHECK(eventually([&] { return restream.stats().failures > 1; }));
+    CHECK_THAT(restream.stats().last_error, ContainsSubstring("nobody reads from it"));
+    for (int i = 0; i < 2; ++i) {  // readers
+      const std::uint64_t failures = restream.stats().failures;
+      const int reader = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+      char byte = 0;
+      CHECK(::read(reader, &byte, 1) == 1);
+      CHECK(byte == 0x47);                                                                  // MPEG-TS
+      if (i == 1) CHECK(eventually([&] { return restream.stats().failures > failures; }));  // the pipe is full
+      ::close(reader);
+      CHECK(eventually([&] { return restream.stats().failures > failures; }));
+    }
+    check_accounts(restream, sender);
+    CHECK(sender.longest() < 200ms);
+  }
+  CHECK(eventually([&] { return test::count_threads() == threads; }));
+  CHECK(test::count_descriptors() == descriptors);
 }
 
 TEST_CASE("HLS in a folder is played through a web server", "[servers][restream]") {

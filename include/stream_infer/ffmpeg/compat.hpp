@@ -102,6 +102,16 @@ using Codec = std::remove_pointer_t<decltype(avcodec_find_decoder(AV_CODEC_ID_NO
 #endif
 }
 
+/// Sets what closes the files that a muxer opens itself: int (AVFormatContext*, AVIOContext*). Before FFmpeg 5.1 nobody gets
+/// what it returns.
+template <auto close, class Context>
+void set_io_close(Context& context) {
+  if constexpr (requires { context.io_close2; })
+    context.io_close2 = close;
+  else
+    context.io_close = [](Context* self, AVIOContext* file) { static_cast<void>(close(self, file)); };
+}
+
 /// RTSP's option for how long a server may say nothing. Before FFmpeg 5 its `timeout` meant to listen.
 inline constexpr const char* rtsp_timeout = LIBAVFORMAT_VERSION_MAJOR >= 59 ? "timeout" : "stimeout";
 

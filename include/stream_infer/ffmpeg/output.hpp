@@ -1,7 +1,9 @@
 #pragma once
 
+#include "stream_infer/core/descriptor.hpp"
 #include "stream_infer/core/error.hpp"
 #include "stream_infer/core/media_time.hpp"
+#include "stream_infer/core/min_max.hpp"
 #include "stream_infer/core/redact.hpp"
 #include "stream_infer/ffmpeg/compat.hpp"
 #include "stream_infer/ffmpeg/error.hpp"
@@ -10,15 +12,19 @@
 #include "stream_infer/ffmpeg/interrupt.hpp"
 #include "stream_infer/ffmpeg/log.hpp"
 
+#include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 namespace stream_infer::ffmpeg {
@@ -72,10 +78,23 @@ class Output {
                             "' (ffmpeg -muxers lists what it does)"};
     context_.reset(made);
     context_->interrupt_callback = {&Interrupt::ask, interrupt_.get()};
+    context_->opaque = this;  // for those files that the container opens itself
+    compat::set_io_close<&Output::close_file>(*context_);
     context_->flush_packets = 1;  // what has been written is there, also if the program is killed
     if (target_.is_live) context_->max_interleave_delta = 200'000;  // us; a sound that stops keeps no picture waiting
     check_folder();
     set_options();
+  }
+
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+  /// What has begun and did not end() is given up: nobody is waited for.
+  ~Output() {
+    interrupt_->expect_within(stream_infer::detail::min(target_.timeout, MediaTime{1'000'000}));
+    // Where the container has made its connections itself, only this closes them.
+    if (has_begun_ && (context_->oformat->flags & AVFMT_NOFILE) != 0) av_write_trailer(context_.get());
+    context_.reset(nullptr);
+    interrupt_->expect_nothing();
   }
 
   /// Opens the file, or connects. \throws Error
@@ -85,8 +104,10 @@ class Output {
       throw Error{std::make_error_code(std::errc::device_or_resource_busy), "record", name_,
                   "another recording writes to it: give each a file of its own"};
     const auto guard = expect();
-    if (const int code =
-            avio_open2(&context_->pb, context_->url, AVIO_FLAG_WRITE, &context_->interrupt_callback, others_.get());
+    open_pipe();
+    const std::string pipe = "pipe:" + std::to_string(pipe_.get());
+    if (const int code = avio_open2(&context_->pb, pipe_ ? pipe.c_str() : context_->url, AVIO_FLAG_WRITE,
+                                    &context_->interrupt_callback, others_.get());
         code < 0)
       throw failure(code, "cannot be opened");
   }
@@ -135,8 +156,8 @@ class Output {
     packet.pos = -1;
     const auto guard = expect();
     bytes_ += static_cast<std::uint64_t>(packet.size);
-    if (const int code = av_interleaved_write_frame(context_.get(), &packet); code < 0)
-      throw failure(code, "cannot be written");
+    const int code = av_interleaved_write_frame(context_.get(), &packet);
+    if (code < 0 || files_error_ < 0) throw failure(code < 0 ? code : files_error_, "cannot be written");
   }
 
   /// Writes what the container ends with. \throws Error
@@ -149,6 +170,7 @@ class Output {
       if (code >= 0) code = closed;
     }
     lock_.release();
+    if (code >= 0) code = files_error_;
     if (code < 0) throw failure(code, "cannot be finished");
   }
 
@@ -161,6 +183,30 @@ class Output {
   /// A name with a colon is a file's all the same. Not by "file:", for what removes files takes that for a folder's name.
   [[nodiscard]] static std::string no_other_protocol(const std::string& url) {
     return detail::is_path(url) && !url.starts_with('/') ? "./" + url : url;
+  }
+
+  /// AVFormatContext::io_close2. What FFmpeg's HLS, say, writes to its files may fail without a word.
+  static int close_file(AVFormatContext* context, AVIOContext* file) noexcept {
+    const bool was_written = avio_tell(file) > 0;
+    const int code = avio_close(file);
+    if (int& error = static_cast<Output*>(context->opaque)->files_error_; code < 0 && was_written && error == 0)
+      error = code;
+    return code;
+  }
+
+  /// A pipe by its name waits for a reader: so that this ends in time, it is opened here. \throws Error
+  void open_pipe() {
+    const char* const path = context_->url + (std::string_view{context_->url}.starts_with("file:") ? 5 : 0);
+    struct stat status {};
+    if (::stat(path, &status) != 0 || !S_ISFIFO(status.st_mode)) return;
+    for (;;) {
+      pipe_ = stream_infer::detail::Descriptor{::open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)};
+      if (pipe_) return;
+      if (errno != ENXIO) throw failure(AVERROR(errno), "cannot be opened");
+      if (Interrupt::ask(interrupt_.get()) != 0)
+        throw Error{std::make_error_code(std::errc::timed_out), "record", name_, "nobody reads from it"};
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    }
   }
 
   /// The containers that go with what FFmpeg does not tell by a file's name.
@@ -270,9 +316,11 @@ class Output {
   std::shared_ptr<Interrupt> interrupt_;  // outlives the context
   Dictionary others_;
   FileLock lock_;
+  stream_infer::detail::Descriptor pipe_;
   Handle<AVFormatContext, detail::close_output> context_;
   std::vector<UniquePacketFilter> filters_;  // of each stream, or null
   bool has_begun_ = false;
+  int files_error_ = 0;  // the first of the files that the container opens itself; 0: none
   std::uint64_t bytes_ = 0;
 };
 

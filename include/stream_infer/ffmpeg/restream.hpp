@@ -55,6 +55,7 @@ class StreamSink {
     prepare();  // tells what is wrong with them
   }
 
+  /// Before there are pictures.
   [[nodiscard]] const AVOutputFormat& format() const { return output_->format(); }
 
   void start() {}
@@ -135,6 +136,7 @@ class StreamSink {
   /// \throws Error  if it is given up
   void lost(const Error& error) {
     is_connected_.store(false, std::memory_order_relaxed);
+    output_.reset();
     last_error_ = error.what();
     ++failures_;
     const std::optional<Connection> next = reconnector_.lost(error);
@@ -145,7 +147,7 @@ class StreamSink {
   std::string url_;
   const RestreamOptions* options_;
   std::shared_ptr<Interrupt> interrupt_{new Interrupt};
-  std::optional<Output> output_;
+  std::optional<Output> output_;  // not there while there is no connection
   Reconnector reconnector_;
   SoundTrack sound_;
   Clock::time_point next_attempt_{};
