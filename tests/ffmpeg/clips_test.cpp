@@ -1,5 +1,6 @@
 #include "stream_infer/ffmpeg/clips.hpp"
 
+#include "ffmpeg/display_matrix.hpp"
 #include "stream_infer/algo/load_algo.hpp"
 #include "stream_infer/exporter/record.hpp"
 #include "stream_infer/ffmpeg/ffmpeg_producer.hpp"
@@ -295,6 +296,135 @@ TEST_CASE("Clips of one name are all kept, however late they are written", "[ffm
   for (std::size_t i = 0; i < 5; ++i) {
     CHECK(saved.clips[i].path == folder / ("door" + (i == 0 ? "" : '-' + std::to_string(i + 1)) + ".mp4"));
     CHECK(std::filesystem::exists(saved.clips[i].path));
+  }
+}
+
+TEST_CASE("A clip of a source whose clock steps back is whole, up to a step that is far", "[ffmpeg][clips]") {
+  for (const std::string step : {"0.04", "0.3", "1.5", "60"}) {
+    CAPTURE(step);
+    const bool is_far = step == "1.5" || step == "60";
+    const std::string made =
+        "-f lavfi -i testsrc2=size=96x64:rate=25 -f lavfi -i sine=440 -t 5 -pix_fmt yuv420p -c:v libx264 -g 25 -bf 2 "
+        "-c:a aac -muxdelay 0 -muxpreload 0 ";
+    test::Bytes bytes = test::read_file(test::make_media(made + "-output_ts_offset 70", "before-step.ts"));
+    const test::Bytes after = test::read_file(test::make_media(
+        made + "-output_ts_offset " + std::to_string(75 - std::stod(step)), "after-step" + step + ".ts"));
+    bytes.insert(bytes.end(), after.begin(), after.end());
+    const test::TemporaryFolder folder;
+    test::write_file(folder / "step.ts", bytes);
+    Saved saved;
+    si::Clips clips{{.folder = folder / "", .before = 1s, .after = 2s, .on_clip = saved.keep()}};
+    const std::vector<si::Frame> frames = play(folder / "step.ts", {clips.tap()}, [&](const si::Frame& frame) {
+      if (frame.index() == 100 || frame.index() == 200) clips.save(frame.time());
+    });
+    clips.close();
+    const si::ClipsStats stats = clips.stats();
+    CHECK_THAT(stats.last_error, Catch::Matchers::Equals(""));
+    CHECK(stats.failed + stats.missed == 0);
+    REQUIRE(saved.clips.size() == 2);
+    CHECK(play(saved.clips[0].path, {}, [](const si::Frame&) {}).size() >= (is_far ? 48 : 75));
+    const si::Clip& second = saved.clips[1];
+    CHECK(second.begin <= frames[200].time() - 600ms);
+    CHECK(second.begin > frames[200].time() - 2100ms);
+    CHECK(second.end > frames[200].time() + 1600ms);
+    CHECK(play(second.path, {}, [](const si::Frame&) {}).size() >= 70);
+  }
+}
+
+TEST_CASE("An event soon after the clock has jumped has what was before it", "[ffmpeg][clips]") {
+  // How far reading is ahead of playing must not matter.
+  const std::string made =
+      "-f lavfi -i testsrc2=size=96x64:rate=25 -t 5 -pix_fmt yuv420p -c:v libx264 -g 25 -bf 2 -muxdelay 0 "
+      "-muxpreload 0 ";
+  test::Bytes bytes = test::read_file(test::make_media(made + "-output_ts_offset 70", "before-jump.ts"));
+  const test::Bytes after = test::read_file(test::make_media(made + "-output_ts_offset 10", "after-jump.ts"));
+  bytes.insert(bytes.end(), after.begin(), after.end());
+  const test::TemporaryFolder folder;
+  test::write_file(folder / "jump.ts", bytes);
+  Saved saved;
+  si::Clips clips{{.folder = folder / "", .before = 1s, .after = 1s, .on_clip = saved.keep()}};
+  const std::vector<si::Frame> frames = play(folder / "jump.ts", {clips.tap()}, [&](const si::Frame& frame) {
+    if (frame.index() == 140) clips.save(frame.time());
+  });
+  clips.close();
+  REQUIRE(saved.clips.size() == 1);
+  CHECK(apart(saved.clips[0].begin, frames[125].time()) < 41ms);
+  CHECK(apart(saved.clips[0].end, frames[140].time() + 1s) < 200ms);
+  CHECK(play(saved.clips[0].path, {}, [](const si::Frame&) {}).size() >= 38);
+}
+
+TEST_CASE("A clip is turned, and its pixels are shaped, as its source says", "[ffmpeg][clips]") {
+  const std::string turned = test::make_media(
+      "-f lavfi -i testsrc2=size=96x64:rate=25 -t 4 -vf setsar=4/3 -pix_fmt yuv420p -c:v libx264 -g 25", "upright.mp4");
+  const test::TemporaryFolder folder;
+  test::Bytes file = test::read_file(turned);
+  test::set_matrix(file, test::matrix(0, test::matrix_one, -test::matrix_one, 0));
+  test::write_file(folder / "turned.mp4", file);
+  Saved saved;
+  si::Clips clips{{.folder = folder / "", .before = 1s, .after = 1s, .on_clip = saved.keep()}};
+  const std::vector<si::Frame> frames = play(folder / "turned.mp4", {clips.tap()}, [&](const si::Frame& frame) {
+    if (frame.index() == 50) clips.save(frame.time());
+  });
+  clips.close();
+  CHECK(frames.front().width() == 64);
+  REQUIRE(saved.clips.size() == 1);
+  CHECK(check_pixels(saved.clips[0], frames) > 40);
+  CHECK(si::FFmpegProducer{}.get_info(saved.clips[0].path).width == 64);
+  AVFormatContext* opened = nullptr;
+  REQUIRE(avformat_open_input(&opened, saved.clips[0].path.c_str(), nullptr, nullptr) >= 0);
+  const si::ffmpeg::UniqueFormatContext context{opened};
+  CHECK(av_cmp_q(context->streams[0]->sample_aspect_ratio, {4, 3}) == 0);
+}
+
+TEST_CASE("A play that is left ends its clip", "[ffmpeg][clips]") {
+  const test::TemporaryFolder folder;
+  Saved saved;
+  si::Clips clips{{.folder = folder / "", .before = 1s, .after = 3s, .on_clip = saved.keep()}};
+  si::FFmpegProducer producer{{.taps = {clips.tap()}}};
+  si::FrameTracker tracker;
+  const auto count = [&] {
+    const std::lock_guard lock{saved.mutex};
+    return saved.clips.size();
+  };
+  {
+    si::Player player{producer, tracker, source("clips.mp4")};
+    for (const auto& [frame, number] : player.play()) {
+      if (frame.index() == 250) clips.save(frame.time());
+      if (frame.index() == 260) break;
+    }
+  }
+  CHECK(test::eventually([&] { return count() == 1; }));
+  si::Player player{producer, tracker, source("clips.mp4")};
+  for (const auto& [frame, number] : player.play())
+    if (frame.index() == 50) clips.save(frame.time());
+  clips.close();
+  CHECK(count() == 2);
+  CHECK(clips.stats().missed == 0);
+}
+
+TEST_CASE("A source that does not say when its pictures are shown has no clips in other containers",
+          "[ffmpeg][clips]") {
+  const test::TemporaryFolder folder;
+  const std::string avi = test::make_media(
+      "-f lavfi -i testsrc2=size=96x64:rate=25 -t 4 -pix_fmt yuv420p -c:v libx264 -g 25 -bf 2", "reordered.avi");
+  for (const std::string container : {"mp4", "avi"}) {
+    CAPTURE(container);
+    Saved saved;
+    si::Clips clips{
+        {.folder = folder / "", .before = 1s, .after = 1s, .container = container, .on_clip = saved.keep()}};
+    const std::vector<si::Frame> frames = play(avi, {clips.tap()}, [&](const si::Frame& frame) {
+      if (frame.index() == 50) clips.save(frame.time());
+    });
+    clips.close();
+    if (container == "avi") {
+      REQUIRE(saved.clips.size() == 1);
+      CHECK(play(saved.clips[0].path, {}, [](const si::Frame&) {}).size() > 40);
+      CHECK(clips.stats().failed == 0);
+    } else {
+      CHECK(saved.clips.empty());
+      CHECK(clips.stats().failed == 1);
+      CHECK_THAT(clips.stats().last_error, ContainsSubstring("when its pictures are shown"));
+    }
   }
 }
 

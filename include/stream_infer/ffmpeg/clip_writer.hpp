@@ -151,6 +151,13 @@ class ClipWriter final : public Task {
     if (on_clip_) on_clip_(clip_);
   }
 
+  /// Of a stream.
+  struct Place {
+    std::optional<int> number{};      ///< in the output; nothing: it is left out
+    std::optional<MediaTime> last{};  ///< when its latest packet is decoded
+    bool is_over = false;
+  };
+
   void write(KeptPacket& kept) {
     AVPacket& packet = *kept.packet;
     const PacketOrigin& origin = *kept.origin;
@@ -158,10 +165,13 @@ class ClipWriter final : public Task {
       begin(kept);
       clip_.begin = clip_.end = kept.time();
     }
-    const std::optional<int> place = places_[kept.stream];
-    const MediaTime time = kept.time();
-    // Before that, it refers to what is not there: it leads the key frame, or is sound before it.
-    if (!place || time < clip_.begin) return;
+    Place& place = places_[kept.stream];
+    const MediaTime time = kept.time(), decoded = kept.decoding_time();
+    // Where the source's clock has jumped, what comes after that does not join what there is.
+    if (place.last && *place.last - decoded >= PacketOrigin::jump) place.is_over = true;
+    place.last = decoded;
+    // Before its begin, it refers to what is not there: it leads the key frame, or is sound before it.
+    if (!place.number || place.is_over || time < clip_.begin) return;
     const AVRational unit = (*origin.streams)[kept.stream].time_base;
     if (kept.stream == 0) {
       const MediaTime end = time + MediaTime{av_rescale_q(packet.duration, unit, {1, 1'000'000'000})};
@@ -170,7 +180,7 @@ class ClipWriter final : public Task {
     const std::int64_t base = av_rescale_q(base_, origin.streams->front().time_base, unit);
     if (packet.pts != AV_NOPTS_VALUE) packet.pts -= base;
     if (packet.dts != AV_NOPTS_VALUE) packet.dts -= base;
-    output_->write(packet, *place, unit);
+    output_->write(packet, *place.number, unit);
   }
 
   /// With the key frame that comes first.
@@ -178,15 +188,16 @@ class ClipWriter final : public Task {
     base_ = kept.packet->pts != AV_NOPTS_VALUE ? kept.packet->pts : kept.packet->dts;
     output_.emplace(target(part()));
     output_->open();
+    must_say_when_shown(kept);
     places_.clear();
     std::string left_out;
     for (const PacketStream& stream : *kept.origin->streams) {
       const AVCodecID codec = stream.parameters->codec_id;
       const bool is_pictures = places_.empty();
       if (is_pictures) output_->must_hold(codec, "pictures");
-      std::optional<int>& place = places_.emplace_back();
+      std::optional<int>& number = places_.emplace_back().number;
       if (is_pictures || output_->holds(codec))
-        place = output_->add_stream(*stream.parameters, stream.time_base);
+        number = output_->add_stream(*stream.parameters, stream.time_base, stream.display_matrix);
       else
         left_out = output_->not_held(codec, "sound");
     }
@@ -195,6 +206,15 @@ class ClipWriter final : public Task {
     const std::lock_guard lock{mutex_};
     ++without_sound_;
     last_error_ = "save a clip '" + path_ + "': " + left_out;
+  }
+
+  /// \throws Error  if its pictures have times of decoding only, and come in another order
+  void must_say_when_shown(const KeptPacket& kept) const {
+    const AVCodecParameters& pictures = *kept.origin->streams->front().parameters;
+    if (kept.packet->pts != AV_NOPTS_VALUE || pictures.video_delay == 0 || output_->format().name == std::string{"avi"})
+      return;
+    throw Error{Errc::unsupported, "save a clip", path_,
+                "ClipsOptions::container: the source does not say when its pictures are shown; avi needs not know"};
   }
 
   /// A path that nothing has. From then on its part is there, so that nobody else takes it.
@@ -230,8 +250,8 @@ class ClipWriter final : public Task {
   std::string path_;
   Clip clip_;
   std::optional<Output> output_;
-  std::vector<std::optional<int>> places_;  // in the output, of each stream; nothing: it is left out
-  std::int64_t base_ = 0;                   // the first picture's time stamp
+  std::vector<Place> places_;  // of each stream
+  std::int64_t base_ = 0;      // the first picture's time stamp
   bool writes_ = false;
 
   mutable std::mutex mutex_;  // guards what follows

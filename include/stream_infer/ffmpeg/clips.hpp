@@ -76,8 +76,10 @@ class ClipKeeper final : public PacketTap {
   void shown(std::int64_t timestamp, MediaTime time) override {
     const std::lock_guard lock{mutex_};
     if (!origin_ || origin_->note_shown(timestamp, time)) return;
+    const std::shared_ptr<PacketOrigin> before = origin_;
     begin_origin();
     static_cast<void>(origin_->note_shown(timestamp, time));
+    ring_.split(before, origin_, timestamp);
   }
 
   void cut() override {

@@ -20,8 +20,11 @@ extern "C" {
 #include <libswscale/swscale.h>
 }
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <new>
 #include <type_traits>
 
 namespace stream_infer::ffmpeg::compat {
@@ -45,6 +48,29 @@ using Codec = std::remove_pointer_t<decltype(avcodec_find_decoder(AV_CODEC_ID_NO
   if (data == nullptr || static_cast<std::size_t>(size) < 9 * sizeof(std::int32_t)) return nullptr;
   return reinterpret_cast<const std::int32_t*>(data);
 #endif
+}
+
+/// Gives a stream that is to be written a display matrix. \throws std::bad_alloc
+inline void set_display_matrix(AVStream& stream, const std::array<std::int32_t, 9>& matrix) {
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 102)
+  AVCodecParameters& parameters = *stream.codecpar;
+  AVPacketSideData* const made = av_packet_side_data_new(&parameters.coded_side_data, &parameters.nb_coded_side_data,
+                                                         AV_PKT_DATA_DISPLAYMATRIX, sizeof matrix, 0);
+  std::uint8_t* const data = made != nullptr ? made->data : nullptr;
+#else
+  std::uint8_t* const data = av_stream_new_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, sizeof matrix);
+#endif
+  if (data == nullptr) throw std::bad_alloc{};
+  std::memcpy(data, matrix.data(), sizeof matrix);
+}
+
+/// How many channels a sound has.
+template <class Parameters>
+[[nodiscard]] int channels(const Parameters& parameters) {
+  if constexpr (requires { parameters.ch_layout; })  // FFmpeg 5.1
+    return parameters.ch_layout.nb_channels;
+  else
+    return parameters.channels;
 }
 
 /// Whether a packet brings new settings for the decoder, beside its picture.

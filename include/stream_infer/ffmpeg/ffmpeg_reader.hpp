@@ -46,20 +46,44 @@ class FFmpegReader {
       if (!ahead_->queue.pop(batch_)) return ReadStatus::stopped;
       next_ = 0;
       if (!batch_.change) continue;
-      if (batch_.change->state == Connection::State::reconnecting) tell_taps({});
+      if (batch_.change->state == Connection::State::reconnecting) taps_.tell({});
       if (on_connection_) on_connection_(*batch_.change);
     }
     if (next_ < batch_.count) {
       frame = std::move(batch_.frames[next_++]);
-      tell_taps(frame.time());
+      taps_.tell(frame.time());
       return ReadStatus::frame;
     }
-    tell_taps({});
+    taps_.tell({});
     if (batch_.error) std::rethrow_exception(batch_.error);
     return batch_.status;
   }
 
  private:
+  /// Those who hear what is played, and that a play has ended, also if it is left.
+  class Taps {
+   public:
+    explicit Taps(PacketTaps taps) : taps_{std::move(taps)} {}
+    Taps(Taps&&) noexcept = default;
+    Taps& operator=(Taps&& other) noexcept {
+      taps_.swap(other.taps_);  // which tells, when it goes
+      return *this;
+    }
+    ~Taps() {
+      try {
+        tell({});
+      } catch (...) {  // there is no play that it could end
+      }
+    }
+    void tell(std::optional<MediaTime> played) const {
+      for (const std::shared_ptr<PacketTap>& tap : taps_)
+        if (tap) tap->played(played);
+    }
+
+   private:
+    PacketTaps taps_;
+  };
+
   /// A change, then some frames, of which the last may have pixels, and what comes after them: `frame` is another batch.
   struct Batch {
     ffmpeg::Handle<Connection> change;
@@ -214,13 +238,8 @@ class FFmpegReader {
     }
   }
 
-  void tell_taps(std::optional<MediaTime> played) const {
-    for (const std::shared_ptr<PacketTap>& tap : taps_)
-      if (tap) tap->played(played);
-  }
-
   Callback<void(const Connection&)> on_connection_;
-  PacketTaps taps_;
+  Taps taps_;  // before the thread: they hear of its end when it has ended
   std::shared_ptr<Ahead> ahead_;
   ffmpeg::Worker worker_;
   Batch batch_;

@@ -12,11 +12,13 @@
 #include "stream_infer/ffmpeg/interrupt.hpp"
 #include "stream_infer/ffmpeg/log.hpp"
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -126,11 +128,15 @@ class Output {
   }
 
   /// \returns the stream's number
-  int add_stream(const AVCodecParameters& parameters, AVRational time_base) {
+  int add_stream(const AVCodecParameters& parameters, AVRational time_base,
+                 const std::optional<std::array<std::int32_t, 9>>& display_matrix = {}) {
     AVStream* const stream = detail::not_null(avformat_new_stream(context_.get(), nullptr));
     if (avcodec_parameters_copy(stream->codecpar, &parameters) < 0) throw std::bad_alloc{};
     stream->codecpar->codec_tag = 0;  // another container's may not fit
     stream->time_base = time_base;
+    stream->sample_aspect_ratio = parameters.sample_aspect_ratio;
+    if (display_matrix) compat::set_display_matrix(*stream, *display_matrix);
+    last_.push_back(AV_NOPTS_VALUE);
     filters_.push_back(filter_for(parameters, time_base));
     return stream->index;
   }
@@ -144,7 +150,8 @@ class Output {
     if (const char* const left = others_.any_key()) throw unknown(left);
   }
 
-  /// Takes what the packet refers to. \param time_base  of its times \throws Error
+  /// Takes what the packet refers to. One that is not decoded later than the one before it in its stream is so all the same.
+  /// \param time_base  of its times \throws Error
   void write(AVPacket& packet, int stream, AVRational time_base) {
     if (const UniquePacketFilter& filter = filters_[static_cast<std::size_t>(stream)]) {
       int code = av_bsf_send_packet(filter.get(), &packet);
@@ -154,6 +161,11 @@ class Output {
     av_packet_rescale_ts(&packet, time_base, context_->streams[stream]->time_base);
     packet.stream_index = stream;
     packet.pos = -1;
+    if (std::int64_t& last = last_[static_cast<std::size_t>(stream)]; packet.dts != AV_NOPTS_VALUE) {
+      if (last != AV_NOPTS_VALUE) packet.dts = stream_infer::detail::max(packet.dts, last + 1);
+      if (packet.pts != AV_NOPTS_VALUE) packet.pts = stream_infer::detail::max(packet.pts, packet.dts);
+      last = packet.dts;
+    }
     const auto guard = expect();
     bytes_ += static_cast<std::uint64_t>(packet.size);
     const int code = av_interleaved_write_frame(context_.get(), &packet);
@@ -319,6 +331,7 @@ class Output {
   stream_infer::detail::Descriptor pipe_;
   Handle<AVFormatContext, detail::close_output> context_;
   std::vector<UniquePacketFilter> filters_;  // of each stream, or null
+  std::vector<std::int64_t> last_;           // of each stream, when it is decoded; in its units
   bool has_begun_ = false;
   int files_error_ = 0;  // the first of the files that the container opens itself; 0: none
   std::uint64_t bytes_ = 0;

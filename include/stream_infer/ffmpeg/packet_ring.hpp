@@ -5,6 +5,8 @@
 #include "stream_infer/ffmpeg/compat.hpp"
 #include "stream_infer/ffmpeg/handle.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,10 +22,14 @@ struct PacketStream {
   int index = 0;  ///< in the source
   AVRational time_base{};
   UniqueParameters parameters;
+  std::optional<std::array<std::int32_t, 9>> display_matrix{};
 
   explicit PacketStream(const AVStream& stream)
       : index{stream.index}, time_base{stream.time_base}, parameters{detail::not_null(avcodec_parameters_alloc())} {
     if (avcodec_parameters_copy(parameters.get(), stream.codecpar) < 0) throw std::bad_alloc{};
+    if (stream.sample_aspect_ratio.num > 0) parameters->sample_aspect_ratio = stream.sample_aspect_ratio;
+    if (const std::int32_t* const matrix = compat::display_matrix(stream))
+      std::copy_n(matrix, 9, display_matrix.emplace().begin());
   }
 };
 
@@ -37,7 +43,6 @@ struct PacketOrigin {
   /// What has that time stamp in the video stream is a frame at that time. Returns false if that does not go with what was
   /// known: it is the first of another origin.
   [[nodiscard]] bool note_shown(std::int64_t timestamp, MediaTime time) {
-    constexpr MediaTime jump{500'000'000};
     const MediaTime now = time - MediaTime{av_rescale_q(timestamp, streams->front().time_base, nanoseconds)};
     if (shift) return now - *shift < jump && *shift - now < jump;
     shift = now;
@@ -56,6 +61,7 @@ struct PacketOrigin {
   }
 
   static constexpr AVRational nanoseconds{1, 1'000'000'000};
+  static constexpr MediaTime jump{500'000'000};  ///< less than that may be jitter
 };
 
 /// A packet of it.
@@ -81,12 +87,43 @@ struct KeptPacket {
   }
 };
 
+/// The source's clock has jumped, which is known since a frame is shown by it: packets that have been read since then belong
+/// to another origin. Streams jump each at a place of its own.
+/// \param shown  the frame's time stamp
+inline void split_origin(stream_infer::detail::Queue<KeptPacket>& packets, const std::shared_ptr<PacketOrigin>& before,
+                         const std::shared_ptr<PacketOrigin>& after, std::int64_t shown) {
+  constexpr MediaTime ahead{10'000'000'000};  // of a stream of few pictures, the next one may be
+  for (std::size_t stream = 0; stream < before->streams->size(); ++stream) {
+    std::size_t cut = packets.size();
+    std::optional<MediaTime> later;  // of the packet that comes next
+    for (std::size_t i = packets.size(); i > 0 && packets[i - 1].origin == before; --i) {
+      const KeptPacket& packet = packets[i - 1];
+      if (packet.stream != stream) continue;
+      const MediaTime time = packet.decoding_time();
+      if (later && (time - *later >= PacketOrigin::jump || *later - time >= ahead)) {
+        cut = i;
+        break;
+      }
+      if (stream == 0 && packet.packet->pts == shown) cut = i - 1;
+      later = time;
+    }
+    for (std::size_t i = cut; i < packets.size(); ++i)
+      if (packets[i].stream == stream) packets[i].origin = after;
+  }
+}
+
 /// The latest packets, from a key frame on. For one thread at a time.
 class PacketRing {
  public:
   void push(KeptPacket packet) {
     bytes_ += static_cast<std::size_t>(packet.packet->size);
     packets_.push_back(std::move(packet));
+  }
+
+  /// As split_origin().
+  void split(const std::shared_ptr<PacketOrigin>& before, const std::shared_ptr<PacketOrigin>& after,
+             std::int64_t shown) {
+    split_origin(packets_, before, after, shown);
   }
 
   /// Lets go of what is before the last key frame at or before `time`, of the same origin as the newest packet or of others.
