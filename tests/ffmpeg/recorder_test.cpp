@@ -460,3 +460,52 @@ TEST_CASE("The source's sound is recorded with the pictures of the same time", "
       for (const si::RecordedFile& file : files) test::check_beeps(file.path, file.begin, file.end - file.begin);
     }
 }
+
+TEST_CASE("Sound that a recording's container does not hold is left out, and counted", "[ffmpeg][recorder]") {
+  const test::TemporaryFolder folder;
+  const std::string camera = test::make_media(
+      "-f lavfi -i testsrc2=size=96x64:rate=25 -f lavfi -i sine=440:r=8000 -t 4 -pix_fmt yuv420p -c:v libx264 -g 25 "
+      "-c:a pcm_alaw",
+      "g711.mkv");
+  for (const std::string name : {"a.mp4", "a.mov"}) {
+    CAPTURE(name);
+    const bool is_held = name == "a.mov";
+    std::vector<si::RecordedFile> files;
+    si::Recorder recorder{folder / name, {.on_file = [&](const si::RecordedFile& file) { files.push_back(file); }}};
+    si::FFmpegProducer producer{{.taps = {recorder.sound()}}};
+    auto reader = producer.open(camera, {});
+    for (si::Frame frame; reader.read(frame) == si::ReadStatus::frame;) recorder.write(frame);
+    recorder.close();
+    const si::RecorderStats stats = recorder.stats();
+    CHECK(stats.written == 100);
+    CHECK(frames_of(folder / name).size() == 100);
+    REQUIRE(files.size() == 1);
+    CHECK(files[0].bytes == stats.bytes);  // of pictures
+    CHECK((stats.sound_dropped == 0) == is_held);
+    CHECK_THAT(stats.last_error,
+               is_held ? Catch::Matchers::Matches("")
+                       : Catch::Matchers::Matches(".*RecorderOptions::container: mp4 does not hold the source's sound "
+                                                  "\\(pcm_alaw\\); matroska does"));
+  }
+}
+
+TEST_CASE("Key frames come as often as FFmpeg's own option says", "[ffmpeg][recorder]") {
+  const test::TemporaryFolder folder;
+  for (const std::string interval : {"12", "10", ""}) {
+    CAPTURE(interval);
+    si::RecorderOptions options{.encoder_options = {{"sc_threshold", "0"}}};
+    if (!interval.empty()) options.encoder_options.emplace_back("g", interval);
+    si::Recorder recorder{folder / "a.mp4", options};
+    record(recorder, 0, 60);
+    recorder.close();
+    AVFormatContext* opened = nullptr;
+    REQUIRE(avformat_open_input(&opened, (folder / "a.mp4").c_str(), nullptr, nullptr) >= 0);
+    const si::ffmpeg::UniqueFormatContext context{opened};
+    const si::ffmpeg::UniquePacket packet = si::ffmpeg::make_packet();
+    std::vector<std::size_t> keys;
+    for (std::size_t i = 0; av_read_frame(opened, packet.get()) >= 0; ++i, av_packet_unref(packet.get()))
+      if ((packet->flags & AV_PKT_FLAG_KEY) != 0) keys.push_back(i);
+    REQUIRE(keys.size() >= 2);
+    CHECK(keys[1] == (interval.empty() ? 50 : std::stoul(interval)));
+  }
+}

@@ -30,7 +30,7 @@ namespace stream_infer {
 /// A piece of a source that has been saved.
 struct Clip {
   std::string path{};
-  MediaTime begin{};         ///< media time of its first picture, a key frame, which is at time 0 in the file
+  MediaTime begin{};         ///< media time of its first picture, a key frame
   MediaTime end{};           ///< where its last picture ends, or begins if nobody says how long it lasts
   std::uint64_t events = 0;  ///< that it was saved for
 };

@@ -8,6 +8,7 @@
 #include "stream_infer/ffmpeg/handle.hpp"
 #include "stream_infer/ffmpeg/output.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -59,7 +60,7 @@ class Encoder {
       if (context.color_range == AVCOL_RANGE_UNSPECIFIED)
         context.color_range = is_jpeg ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
     }
-    if (context.gop_size < 0 || context.gop_size == default_gop)
+    if (std::ranges::none_of(settings.options, [](const auto& option) { return option.first == "g"; }))
       context.gop_size = static_cast<int>(
           stream_infer::detail::clamp<std::int64_t>((pictures.keyframe_interval + period / 2) / period, 1, 10'000));
     period_ = av_rescale_q(1, av_inv_q(context.framerate), context.time_base);
@@ -97,8 +98,6 @@ class Encoder {
   }
 
  private:
-  static constexpr int default_gop = 12;  // FFmpeg's: nobody has set another
-
   static const compat::Codec& find(const Settings& settings, const AVOutputFormat& container) {
     const std::string option = std::string{settings.owner} + "::encoder";
     if (!settings.name.empty()) {

@@ -36,7 +36,7 @@ namespace stream_infer {
 /// A file that has been recorded.
 struct RecordedFile {
   std::string path{};
-  MediaTime begin{};        ///< media time of its first picture, which is at time 0 in the file
+  MediaTime begin{};        ///< media time of its first picture
   MediaTime end{};          ///< where its last picture ends
   std::uint64_t bytes = 0;  ///< of encoded pictures
 };
@@ -109,6 +109,7 @@ class FileSink {
     file_.end = stream_infer::detail::max(file_.end, time_of(packet.pts + packet.duration, unit));
     packet.pts -= *base_;
     packet.dts -= *base_;
+    file_.bytes += static_cast<std::uint64_t>(packet.size);
     const bool was_full = output_->bytes() >= most_bytes();
     output_->write(packet, 0, unit);
     if (!was_full && output_->bytes() >= most_bytes()) is_full_ = true;
@@ -118,14 +119,17 @@ class FileSink {
     if (!base_) return remove_empty();
     sound_.write(*output_, file_.end);
     output_->end();
-    file_.bytes = output_->bytes();
     output_.reset();
     base_.reset();
     if (options_->on_file) options_->on_file(file_);
   }
 
   void interrupt() { interrupt_->request(); }
-  void note(RecorderStats& stats) const { stats.files = files_; }
+  void note(RecorderStats& stats) const {
+    stats.files = files_;
+    stats.sound_dropped = sound_.dropped();
+    stats.last_error = sound_.left_out();
+  }
 
  private:
   static constexpr AVRational nanoseconds{1, 1'000'000'000};
@@ -283,7 +287,8 @@ class Recorder {
     if (const std::optional<Error> error = shared_->recording.error()) throw Error{*error};
   }
 
-  /// For FFmpegOptions::taps: then the source's sound is recorded as well, as it is, with the pictures of the same time.
+  /// For FFmpegOptions::taps: then the source's sound is recorded as well, as it is, with the pictures of the same time. What
+  /// the container does not hold is left out, and counted.
   [[nodiscard]] std::shared_ptr<PacketTap> sound() const { return shared_->sound; }
 
   [[nodiscard]] RecorderStats stats() const { return shared_->recording.stats(); }

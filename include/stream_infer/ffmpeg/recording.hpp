@@ -29,11 +29,14 @@ enum class Overload : std::uint8_t {
 
 /// What became of the pictures: `written + dropped + late + waiting` is how many write() has taken.
 struct RecorderStats {
-  std::uint64_t written = 0;   ///< the encoder has taken them
-  std::uint64_t dropped = 0;   ///< too many waited, nobody was there to receive them, or an error had ended it
-  std::uint64_t late = 0;      ///< not later than the one before, by their times
-  std::uint64_t waiting = 0;   ///< for the encoder
-  std::uint64_t bytes = 0;     ///< of encoded pictures
+  std::uint64_t written = 0;  ///< the encoder has taken them
+  std::uint64_t dropped = 0;  ///< too many waited, nobody was there to receive them, or an error had ended it
+  std::uint64_t late = 0;     ///< not later than the one before, by their times
+  std::uint64_t waiting = 0;  ///< for the encoder
+  std::uint64_t bytes = 0;    ///< of encoded pictures
+  /// Packets of the source's sound that are not where pictures are: the container does not hold it, it had no times, or it is
+  /// not that which it was when the file, or the connection, began.
+  std::uint64_t sound_dropped = 0;
   std::uint64_t files = 0;     ///< begun; of a stream: connections
   std::uint64_t failures = 0;  ///< of a stream: connections that could not be made, or were lost
   std::string last_error{};

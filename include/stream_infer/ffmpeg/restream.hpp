@@ -117,7 +117,8 @@ class StreamSink {
   void note(RecorderStats& stats) const {
     stats.files = connections_;
     stats.failures = failures_;
-    stats.last_error = last_error_;
+    stats.sound_dropped = sound_.dropped();
+    stats.last_error = last_error_.empty() ? sound_.left_out() : last_error_;
   }
 
  private:
@@ -220,8 +221,8 @@ class Restream {
     static_cast<void>(worker_.wait_until({}, std::chrono::steady_clock::now(), shared_->options.end_within));
   }
 
-  /// For FFmpegOptions::taps: then the source's sound is sent as well, as it is, with the pictures of the same time. A
-  /// container that does not hold it ends the stream.
+  /// For FFmpegOptions::taps: then the source's sound is sent as well, as it is, with the pictures of the same time. What
+  /// the container does not hold is left out, and counted.
   [[nodiscard]] std::shared_ptr<PacketTap> sound() const { return shared_->sound; }
 
   [[nodiscard]] RecorderStats stats() const { return shared_->recording.stats(); }

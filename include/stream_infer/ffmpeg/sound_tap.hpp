@@ -33,19 +33,25 @@ class SoundTap final : public PacketTap {
 
   void packet(const AVPacket& packet) override {
     const std::lock_guard lock{mutex_};
-    if (!origin_ || origin_->find(packet.stream_index) != std::size_t{1} || packet.pts == AV_NOPTS_VALUE) return;
+    if (!origin_ || origin_->find(packet.stream_index) != std::size_t{1}) return;
+    if (packet.pts == AV_NOPTS_VALUE && packet.dts == AV_NOPTS_VALUE) {
+      ++dropped_;
+      return;
+    }
     KeptPacket kept{make_packet(), origin_, 1};
     if (av_packet_ref(kept.packet.get(), &packet) < 0) throw std::bad_alloc{};
     bytes_ += static_cast<std::size_t>(packet.size);
     packets_.push_back(std::move(kept));
-    while (bytes_ > most_bytes) static_cast<void>(pop());  // nobody takes it
+    while (bytes_ > most_bytes) drop();  // nobody takes it
   }
 
   void shown(std::int64_t timestamp, MediaTime time) override {
     const std::lock_guard lock{mutex_};
     if (!origin_ || origin_->note_shown(timestamp, time)) return;
-    origin_.reset(new PacketOrigin{.streams = origin_->streams});
+    const std::shared_ptr<PacketOrigin> before = origin_;
+    origin_.reset(new PacketOrigin{.streams = before->streams});
     static_cast<void>(origin_->note_shown(timestamp, time));
+    split_origin(packets_, before, origin_, timestamp);
   }
 
   void cut() override {}
@@ -60,8 +66,16 @@ class SoundTap final : public PacketTap {
   /// The next packet before a media time, if there is one.
   [[nodiscard]] std::optional<KeptPacket> take(MediaTime before) {
     const std::lock_guard lock{mutex_};
+    // A source that was lost before its first picture: nobody knows when that was.
+    while (!packets_.empty() && !packets_.front().origin->shift && packets_.front().origin != origin_) drop();
     if (packets_.empty() || !packets_.front().origin->shift || packets_.front().time() >= before) return {};
     return pop();
+  }
+
+  /// Packets that nobody could take: they have no times, or were too many.
+  [[nodiscard]] std::uint64_t dropped() const {
+    const std::lock_guard lock{mutex_};
+    return dropped_;
   }
 
  private:
@@ -73,10 +87,16 @@ class SoundTap final : public PacketTap {
     return packet;
   }
 
+  void drop() {
+    static_cast<void>(pop());
+    ++dropped_;
+  }
+
   mutable std::mutex mutex_;  // guards what follows, and the origins
   std::shared_ptr<PacketOrigin> origin_;
   stream_infer::detail::Queue<KeptPacket> packets_;
   std::size_t bytes_ = 0;
+  std::uint64_t dropped_ = 0;
 };
 
 }  // namespace stream_infer::ffmpeg
