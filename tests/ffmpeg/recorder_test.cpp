@@ -509,3 +509,42 @@ TEST_CASE("Key frames come as often as FFmpeg's own option says", "[ffmpeg][reco
     CHECK(keys[1] == (interval.empty() ? 50 : std::stoul(interval)));
   }
 }
+
+TEST_CASE("An AVI says how many pictures it has, and at which rate", "[ffmpeg][recorder]") {
+  const test::TemporaryFolder folder;
+  for (const std::string encoder : {"libx264", "mpeg4", "mjpeg"}) {
+    CAPTURE(encoder);
+    si::Recorder recorder{folder / "a.avi", {.encoder = encoder}};
+    record(recorder, 0, 100);
+    recorder.close();
+    CHECK(recorder.stats().written == 100);
+    AVFormatContext* opened = nullptr;
+    REQUIRE(avformat_open_input(&opened, (folder / "a.avi").c_str(), nullptr, nullptr) >= 0);
+    const si::ffmpeg::UniqueFormatContext context{opened};
+    CHECK(context->streams[0]->nb_frames <= 102);
+    CHECK(av_cmp_q(context->streams[0]->time_base, {1, 25}) == 0);
+  }
+}
+
+TEST_CASE("White is recorded as white, and grey as grey", "[ffmpeg][recorder]") {
+  const test::TemporaryFolder folder;
+  for (const si::PixelFormat format : {si::PixelFormat::bgr24, si::PixelFormat::rgb24, si::PixelFormat::gray8,
+                                       si::PixelFormat::bgra32, si::PixelFormat::rgba32})
+    for (const int level : {255, 128, 0}) {
+      CAPTURE(static_cast<int>(format), level);
+      si::Image image{{.width = 64, .height = 64, .format = format}};
+      for (int y = 0; y < 64; ++y)
+        for (std::uint8_t& byte : image.span().row(y)) byte = static_cast<std::uint8_t>(level);
+      {
+        si::Recorder recorder{folder / "a.mkv", {.encoder = "ffv1"}};
+        recorder.write(image.view(), 0s, 40ms);
+        recorder.close();
+      }
+      test::run_ffmpeg("-i " + (folder / "a.mkv") + " -f rawvideo -pix_fmt yuv420p " + (folder / "a.yuv"));
+      const test::Bytes planes = test::read_file(folder / "a.yuv");
+      REQUIRE(planes.size() == 64 * 64 * 3 / 2);
+      CHECK(std::abs(planes[64 * 20 + 20] - (16 + (level * 219 + 127) / 255)) <= 1);  // FFmpeg rounds BGR down
+      CHECK(std::abs(planes[64 * 64 + 200] - 128) <= 1);
+      CHECK(std::abs(planes[64 * 64 + 32 * 32 + 200] - 128) <= 1);
+    }
+}

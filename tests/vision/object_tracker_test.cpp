@@ -93,6 +93,27 @@ TEST_CASE("A track that was lost is found again where it should be, if it is soo
   }
 }
 
+TEST_CASE("A thing that is hidden bit by bit is found again at its full size", "[vision][tracker]") {
+  for (const bool sides : {true, false}) {
+    CAPTURE(sides);
+    si::ObjectTracker tracker;
+    const si::Box whole{100, 100, 60, 160};
+    si::MediaTime time{};
+    for (int i = 0; i < 20; ++i, time += 40ms) REQUIRE(tracker.update({detected(whole)}, time).size() == 1);
+    for (int i = 0; i < 8; ++i, time += 40ms) {
+      si::Box part = whole;
+      const float hidden = 0.03F * static_cast<float>(i);  // on each side
+      (sides ? part.x : part.y) += hidden * (sides ? whole.width : whole.height);
+      (sides ? part.width : part.height) *= 1 - 2 * hidden;
+      REQUIRE(tracker.update({detected(part)}, time).size() == 1);
+    }
+    for (int i = 0; i < 15; ++i, time += 40ms) CHECK(tracker.update({}, time).empty());
+    const si::Tracks found = tracker.update({detected(whole)}, time);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].id == 1);
+  }
+}
+
 TEST_CASE("An unsure detection goes on with a track, and begins none", "[vision][tracker]") {
   si::ObjectTracker tracker;
   for (int i = 0; i < 10; ++i) {

@@ -47,7 +47,7 @@ class Encoder {
     AVCodecContext& context = *context_;
     const MediaTime period = pictures.period > MediaTime{0} ? pictures.period : MediaTime{40'000'000};
     av_reduce(&context.framerate.num, &context.framerate.den, 1'000'000'000, period.count(), 1'000'000);
-    context.time_base = time_base();
+    context.time_base = time_base(container);
     if (context.pix_fmt == AV_PIX_FMT_NONE) context.pix_fmt = pixel_format(*codec_);
     const AVPixFmtDescriptor* const format = av_pix_fmt_desc_get(context.pix_fmt);
     context.width = pictures.width >> format->log2_chroma_w << format->log2_chroma_w;
@@ -190,14 +190,15 @@ class Encoder {
     return avcodec_find_best_pix_fmt_of_list(formats, AV_PIX_FMT_YUV420P, 0, nullptr);
   }
 
-  /// As fine as the codec allows: pictures keep their times, at whatever rate they come.
-  AVRational time_base() {
+  /// As fine as codec and container allow: pictures keep their times, at whatever rate they come.
+  AVRational time_base(const AVOutputFormat& container) {
     if (const AVRational* const rates = compat::frame_rates(*codec_)) {  // only these
       context_->framerate = rates[av_find_nearest_q_idx(context_->framerate, rates)];
       return av_inv_q(context_->framerate);
     }
-    if (codec_->id == AV_CODEC_ID_THEORA) return av_inv_q(context_->framerate);  // it counts pictures
-    return {1, codec_->id == AV_CODEC_ID_MPEG4 ? 60'000 : 120'000};              // it has 16 bits for that
+    const bool counts_pictures = codec_->id == AV_CODEC_ID_THEORA || av_match_name("avi", container.name) != 0;
+    if (counts_pictures) return av_inv_q(context_->framerate);       // and each unit without one would count as one
+    return {1, codec_->id == AV_CODEC_ID_MPEG4 ? 60'000 : 120'000};  // it has 16 bits for that
   }
 
   void check(int code) const {

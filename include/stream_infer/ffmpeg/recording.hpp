@@ -31,7 +31,7 @@ enum class Overload : std::uint8_t {
 struct RecorderStats {
   std::uint64_t written = 0;  ///< the encoder has taken them
   std::uint64_t dropped = 0;  ///< too many waited, nobody was there to receive them, or an error had ended it
-  std::uint64_t late = 0;     ///< not later than the one before, by their times
+  std::uint64_t late = 0;     ///< not later than the one before, by their times as codec and container have them
   std::uint64_t waiting = 0;  ///< for the encoder
   std::uint64_t bytes = 0;    ///< of encoded pictures
   /// Packets of the source's sound that are not where pictures are: the container does not hold it, it had no times, or it is

@@ -33,6 +33,9 @@ class RateFilter {
     value_variance_ *= 1 - gain;
   }
 
+  /// It does not change, for now.
+  void hold() { rate_ = 0; }
+
   [[nodiscard]] double value() const { return value_; }
 
  private:
@@ -54,6 +57,12 @@ class BoxFilter {
     const double width = detail::max(1., width_.value()), height = detail::max(1., height_.value());
     for (RateFilter* filter : {&x_, &width_}) filter->predict(steps, value_weight * width, rate_weight * width);
     for (RateFilter* filter : {&y_, &height_}) filter->predict(steps, value_weight * height, rate_weight * height);
+  }
+
+  /// Its size stays: of what is not found, nobody knows how it goes on.
+  void hold_size() {
+    width_.hold();
+    height_.hold();
   }
 
   void correct(const Box& box) {

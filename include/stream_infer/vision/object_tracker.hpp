@@ -52,6 +52,7 @@ class ObjectTracker {
     const double steps = last_time_ ? to_seconds(detail::max(MediaTime{0}, time - *last_time_)) * 30 : 0;
     const bool is_first = !std::exchange(last_time_, time).has_value();
     for (Followed& one : followed_) {
+      if (!one.is_found) one.filter.hold_size();
       one.filter.predict(steps);
       one.was_found = std::exchange(one.is_found, false);
     }
