@@ -334,13 +334,28 @@ TEST_CASE("A clip of a source whose clock steps back is whole, up to a step that
 TEST_CASE("An event soon after the clock has jumped has what was before it", "[ffmpeg][clips]") {
   // How far reading is ahead of playing must not matter.
   const std::string made =
-      "-f lavfi -i testsrc2=size=96x64:rate=25 -t 5 -pix_fmt yuv420p -c:v libx264 -g 25 -bf 2 -muxdelay 0 "
-      "-muxpreload 0 ";
+      "-f lavfi -i testsrc2=size=96x64:rate=25 -f lavfi -i sine=440 -t 5 -pix_fmt yuv420p -c:v libx264 -g 25 -bf 2 "
+      "-c:a aac -muxdelay 0 -muxpreload 0 ";
   test::Bytes bytes = test::read_file(test::make_media(made + "-output_ts_offset 70", "before-jump.ts"));
   const test::Bytes after = test::read_file(test::make_media(made + "-output_ts_offset 10", "after-jump.ts"));
   bytes.insert(bytes.end(), after.begin(), after.end());
   const test::TemporaryFolder folder;
-  test::write_file(folder / "jump.ts", bytes);
+  // The sound's clock jumps later than that of the pictures, by a few packets.
+  constexpr std::size_t packet = 188;
+  const auto is_sound = [&](std::size_t at) { return ((bytes[at + 1] & 0x1fU) << 8 | bytes[at + 2]) == 0x101; };
+  std::vector<std::size_t> pictures, sound;
+  for (std::size_t at = 0; at < bytes.size(); at += packet) (is_sound(at) ? sound : pictures).push_back(at);
+  test::Bytes mixed;
+  const auto put = [&](std::size_t at) {
+    for (std::size_t i = 0; i < packet; ++i) mixed.push_back(bytes[at + i]);
+  };
+  REQUIRE(sound.size() > 100);
+  for (std::size_t i = 0, j = 0; i < pictures.size(); ++i) {
+    put(pictures[i]);
+    const bool is_time = i >= 40 && (i - 40) * sound.size() >= j * (pictures.size() - 40);
+    if (is_time && j < sound.size()) put(sound[j++]);
+  }
+  test::write_file(folder / "jump.ts", mixed);
   Saved saved;
   si::Clips clips{{.folder = folder / "", .before = 1s, .after = 1s, .on_clip = saved.keep()}};
   const std::vector<si::Frame> frames = play(folder / "jump.ts", {clips.tap()}, [&](const si::Frame& frame) {

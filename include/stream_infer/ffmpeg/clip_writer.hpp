@@ -214,7 +214,7 @@ class ClipWriter final : public Task {
     if (kept.packet->pts != AV_NOPTS_VALUE || pictures.video_delay == 0 || output_->format().name == std::string{"avi"})
       return;
     throw Error{Errc::unsupported, "save a clip", path_,
-                "ClipsOptions::container: the source does not say when its pictures are shown; avi needs not know"};
+                "ClipsOptions::container: the source does not say when its pictures are shown; avi can do without"};
   }
 
   /// A path that nothing has. From then on its part is there, so that nobody else takes it.

@@ -188,8 +188,9 @@ class ClipKeeper final : public PacketTap {
   /// Gives the clip what has come of it.
   void extend() {
     while (const KeptPacket* const packet = next()) {
-      if (is_behind(*packet)) return;
-      give(packet);
+      const bool is_of_it = packet->origin == clip_->origin;  // sound may jump to another origin sooner or later
+      if (is_behind(*packet) && (is_of_it || packet->stream == 0)) return;
+      give(is_of_it ? packet : nullptr);
     }
   }
 
@@ -218,7 +219,7 @@ class ClipKeeper final : public PacketTap {
   void end_clip() {
     while (const KeptPacket* const packet = next()) {
       const bool is_after = is_behind(*packet);
-      if (is_after && (packet->stream == 0 || packet->origin != clip_->origin)) break;
+      if (is_after && packet->stream == 0) break;
       give(is_after ? nullptr : packet);  // sound behind the end may be before pictures that are not
     }
     if (!clip_) return;

@@ -201,8 +201,9 @@ class Output {
   static int close_file(AVFormatContext* context, AVIOContext* file) noexcept {
     const bool was_written = avio_tell(file) > 0;
     const int code = avio_close(file);
-    if (int& error = static_cast<Output*>(context->opaque)->files_error_; code < 0 && was_written && error == 0)
-      error = code;
+    auto* const self =
+        static_cast<Output*>(context->opaque);  // the container's own contexts have it, but perhaps not all
+    if (self != nullptr && code < 0 && was_written && self->files_error_ == 0) self->files_error_ = code;
     return code;
   }
 

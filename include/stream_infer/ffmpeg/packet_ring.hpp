@@ -151,8 +151,9 @@ class PacketRing {
     const PacketOrigin* origin = nullptr;
     for (std::size_t i = packets_.size(); i > 0; --i) {
       const KeptPacket& packet = packets_[i - 1];
+      if (packet.stream != 0) continue;
       if (origin != nullptr && packet.origin.get() != origin) break;
-      if (!packet.origin->shift || packet.stream != 0) continue;
+      if (!packet.origin->shift) continue;
       if (origin == nullptr && packet.time() <= reached) origin = packet.origin.get();
       if (origin == nullptr || !packet.is_key()) continue;
       found = i - 1;

@@ -240,7 +240,7 @@ struct FileRecording {
 }  // namespace ffmpeg
 
 /// Writes pictures to a video file, encoded on a thread of its own. Every picture keeps its time, also where the rate
-/// varies.
+/// varies, but in an AVI, which has one rate.
 ///
 ///     si::Recorder recorder{"seen.mp4"};
 ///     inference.process([&](const si::Frame& frame, const auto& latest) {
