@@ -261,7 +261,7 @@ struct FileRecording {
 /// One thread at a time writes; stats() is for any. The destructor closes it, and keeps an error for itself.
 class Recorder {
  public:
-  /// Opens the file, in place of one that is there.
+  /// Opens the file, in place of one that is there. Where it is a named pipe, waits until somebody reads from it.
   /// \throws Error  for a folder that is not there, a file that another recording writes to, a container or encoder that
   ///                this FFmpeg does not have, or an option that it does not know
   explicit Recorder(std::string path, RecorderOptions options = {})
